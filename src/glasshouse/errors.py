@@ -3,7 +3,7 @@
 GlasshouseError
 └── InputError (also a ValueError)   what a caller or a user can cause: one sentence, exit status 2
     ├── TextError                    a text that cannot be trained on
-    └── RunError                     a run folder that is missing, half-written or of another version
+    └── RunError                     a run folder missing, half-written or of another version
 """
 
 

@@ -48,7 +48,7 @@ class Expectation(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One side's words in a dialogue: tokens `start` to `end` - 1, without speaker mark or <end>."""
+    """One side's words: tokens `start` to `end` - 1, without its mark and `<end>`."""
 
     speaker: str
     """"human", "assistant" or "system"."""
