@@ -1,0 +1,73 @@
+"""The studies that the command line offers, by name; none is imported until it is asked for."""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+from glasshouse.errors import InputError
+from glasshouse.studies.study import Paper, Study, StudyCard
+
+_CARDS = (
+    StudyCard(
+        name="toy-superposition",
+        title="Toy models of superposition",
+        paper=Paper(
+            citation='Elhage et al. 2022, "Toy Models of Superposition"',
+            arxiv="2209.10652",
+        ),
+        summary="When does a network store more features than it has dimensions, in which shapes, "
+        "and at what price?",
+        presets={
+            "small": "2 CPU cores, a few minutes",
+            "paper": "one GPU, about an hour",
+        },
+        where="glasshouse.studies.toy_superposition:STUDY",
+    ),
+)
+
+STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}
+"""Every study by its name on the command line."""
+
+
+def study_card(name: str) -> StudyCard:
+    """What is known of a study without importing it.
+
+    Raises:
+        InputError: If there is no such study; the message lists the nearest names.
+    """
+    if name not in STUDIES:
+        raise InputError(f"there is no study {name!r}; {nearest(name, STUDIES)}")
+    return STUDIES[name]
+
+
+def load_study(name: str) -> Study[Any]:
+    """Import a study.
+
+    Raises:
+        InputError: If there is no such study; the message lists the nearest names.
+    """
+    module, _, attribute = study_card(name).where.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def preset_config(study: Study[Any], preset: str) -> Any:
+    """The config of one of a study's presets.
+
+    Raises:
+        InputError: If the study has no such preset; the message lists those it has.
+    """
+    if preset not in study.presets:
+        raise InputError(
+            f"study {study.card.name!r} has no preset {preset!r}; {nearest(preset, study.presets)}"
+        )
+    return study.presets[preset]()
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Name what was probably meant, or all there is when nothing is near."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"choose one of: {', '.join(names)}" if names else "there is nothing to choose from"
