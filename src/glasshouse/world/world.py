@@ -1,0 +1,87 @@
+"""The world of a seed: its words, its truth, and documents about it.
+
+`World` is a thin face: each subject has a module of its own, and a method here hands over to it.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import UInt16
+
+from glasshouse.errors import InputError
+from glasshouse.world.documents import KINDS
+from glasshouse.world.entities import Entities, entities
+from glasshouse.world.kinds import Kind
+from glasshouse.world.knowledge import KnowledgeBase, make_knowledge
+from glasshouse.world.page import Document, Page
+from glasshouse.world.splits import Splits
+from glasshouse.world.streams import Dice, stream
+from glasshouse.world.vocabulary import Vocabulary, assemble
+
+SPLITS = ("train", "validation", "test")
+
+
+class World:
+    """A world whose truth is known. The same seed and preset give the same world everywhere."""
+
+    def __init__(self, seed: int = 0, preset: str = "small") -> None:
+        """Make the world of a seed.
+
+        Raises:
+            InputError: If the seed is no whole number from 0, or the preset is unknown.
+        """
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise InputError(f"seed={seed!r} must be a whole number from 0")
+        self.seed = seed
+        self.preset = preset
+        self.entities: Entities = entities(preset)
+
+    def __repr__(self) -> str:
+        return f"World(seed={self.seed}, preset={self.preset!r})"
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Every word of the world; the same for every seed."""
+        return assemble([self.entities.words(), *(kind.words for kind in KINDS)])
+
+    @cached_property
+    def kb(self) -> KnowledgeBase:
+        """Everything that is true."""
+        return make_knowledge(self.seed, self.entities, self.splits)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Who and what training never sees."""
+        return Splits(self.seed, self.entities)
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """Every kind of document by name."""
+        return {kind.name: kind for kind in KINDS}
+
+    def kind(self, name: str) -> Kind:
+        """Return a kind of document by name.
+
+        Raises:
+            InputError: If there is no such kind.
+        """
+        try:
+            return self.kinds[name]
+        except KeyError:
+            raise InputError(
+                f"kind={name!r} is unknown; there are {', '.join(self.kinds)}"
+            ) from None
+
+    def document(self, kind: str, number: int = 0, split: str = "train") -> Document:
+        """Write one document; it depends on the world, the kind, the number and the split alone."""
+        if split not in SPLITS:
+            raise InputError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+        writer = self.kind(kind)
+        page = Page(self.vocabulary)
+        page.write("<doc>")
+        writer.write(self, Dice(stream(self.seed, kind, split, number)), page, split)
+        return page.finish(kind=kind, number=number, split=split)
+
+    def render(self, ids: UInt16[np.ndarray, " token"]) -> str:
+        """Return the words of token ids."""
+        return self.vocabulary.decode(ids)
