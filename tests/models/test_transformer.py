@@ -1,0 +1,142 @@
+import math
+
+import pytest
+import torch
+from tests.models.variants import BASE, LLAMA, VARIANTS
+from torch import nn
+
+from glasshouse.errors import InputError
+from glasshouse.models import Transformer, empty_cache
+from glasshouse.models.transformer import rotary_turn, rotate, smear_keys
+
+# Float32 sums of at most a few hundred terms of order one, in two orders.
+ROUNDING = {"atol": 2e-5, "rtol": 1e-4}
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_ids(batch: int, seq: int) -> torch.Tensor:
+    return torch.randint(BASE.vocab_size, (batch, seq), generator=seeded(1))
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
+def model(request) -> Transformer:
+    model = Transformer(VARIANTS[request.param], generator=seeded(0)).eval()
+    with torch.no_grad():  # biases and gains that an error would not leave unnoticed
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn(parameter.shape, generator=seeded(2)), alpha=0.3)
+    return model.requires_grad_(False)
+
+
+class TestTransformer:
+    def test_gives_the_same_logits_with_either_attention(self, model):
+        """The kernel is a matter of speed."""
+        ids = random_ids(2, 9)
+        explicit = model(ids)
+        model.use_attention("fused")
+        torch.testing.assert_close(model(ids), explicit, **ROUNDING)
+
+    def test_never_looks_ahead(self, model):
+        """Logits before a changed token stay as they were."""
+        ids = random_ids(1, 8)
+        changed = ids.clone()
+        changed[0, 5] = (changed[0, 5] + 1) % BASE.vocab_size
+        before, after = model(ids), model(changed)
+        torch.testing.assert_close(before[:, :5], after[:, :5], atol=0, rtol=0)
+        assert not torch.allclose(before[:, 5], after[:, 5])
+
+    @pytest.mark.parametrize("kernel", ["explicit", "fused"])
+    def test_gives_the_same_logits_with_a_cache(self, model, kernel):
+        """In pieces of 4, 1, 3 and 1 tokens as at once."""
+        model.use_attention(kernel)
+        ids = random_ids(3, 9)
+        cache = empty_cache(model.config, starts=torch.zeros(3, dtype=torch.long), num_slots=11)
+        pieces = [model(piece, cache=cache) for piece in ids.split([4, 1, 3, 1], dim=1)]
+        torch.testing.assert_close(torch.cat(pieces, dim=1), model(ids), **ROUNDING)
+
+    @pytest.mark.parametrize("kernel", ["explicit", "fused"])
+    def test_ignores_padding_on_the_left(self, model, kernel):
+        """A row gives its own logits, however far it is pushed to the right, cached or not."""
+        model.use_attention(kernel)
+        ids, pad = random_ids(1, 6), torch.tensor([[7, 7, 7]])
+        padded = torch.cat([torch.cat([pad, ids], 1), random_ids(1, 9)])
+        starts = torch.tensor([3, 0])
+        alone = model(ids)
+        torch.testing.assert_close(model(padded, starts=starts)[:1, 3:], alone, **ROUNDING)
+        cache = empty_cache(model.config, starts=starts, num_slots=9)
+        pieces = [model(piece, cache=cache) for piece in padded.split([5, 1, 3], dim=1)]
+        torch.testing.assert_close(torch.cat(pieces, 1)[:1, 3:], alone, **ROUNDING)
+
+    def test_refuses_more_tokens_than_the_cache_holds(self):
+        """Writing past the end would be silent nonsense."""
+        model = Transformer(BASE).requires_grad_(False)
+        cache = empty_cache(BASE, starts=torch.zeros(1, dtype=torch.long), num_slots=4)
+        with pytest.raises(InputError, match="num_slots=5"):
+            model(random_ids(1, 5), cache=cache)
+
+    @pytest.mark.compiled  # the shape checker meets symbolic sizes
+    def test_exports_with_dynamic_batch_and_length(self, model):
+        """The graph room captures models this way; a Python branch on data would break it."""
+        dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        exported = torch.export.export(model, (random_ids(2, 5),), dynamic_shapes=(dynamic,))
+        ids = random_ids(3, 8)
+        torch.testing.assert_close(exported.module()(ids), model(ids), **ROUNDING)
+
+    def test_names_its_parts_as_every_family_will(self):
+        """Values are named after modules, so the names are a contract."""
+        names = dict(Transformer(LLAMA).named_modules())
+        for name in ("embed", "final_norm", "unembed", "blocks.1.attn_norm", "blocks.1.mlp_norm"):
+            assert name in names
+        for name in ("attn.q", "attn.k", "attn.v", "attn.out", "mlp.gate", "mlp.up", "mlp.down"):
+            assert isinstance(names[f"blocks.0.{name}"], nn.Linear)
+
+
+class TestInitialise:
+    def test_gives_the_same_weights_for_the_same_seed(self):
+        """A run is a function of its seed."""
+        first, again, other = (Transformer(BASE, generator=seeded(s)) for s in (5, 5, 6))
+        for name, weight in first.state_dict().items():
+            assert torch.equal(weight, again.state_dict()[name])
+        assert not torch.equal(first.embed.weight, other.embed.weight)
+
+    def test_leaves_the_global_generator_alone(self):
+        """Building a model must not shift anybody's random numbers."""
+        before = torch.get_rng_state()
+        Transformer(BASE)
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_narrows_what_writes_into_the_stream(self):
+        """GPT-2 divides by sqrt(2·layers); a sample of 256 weights has a 5% spread."""
+        block = Transformer(BASE).blocks[0]
+        ratio = block.attn.q.weight.std() / block.attn.out.weight.std()
+        assert ratio.item() == pytest.approx(math.sqrt(2 * BASE.num_layers), rel=0.25)
+
+    def test_ties_the_unembedding(self):
+        """One tensor, so training moves both."""
+        tied, untied = Transformer(BASE), Transformer(LLAMA)
+        assert tied.unembed.weight is tied.embed.weight
+        assert untied.unembed.weight is not untied.embed.weight
+
+
+class TestSmearKeys:
+    def test_mixes_each_key_with_the_one_before(self):
+        """By hand: s = 1/4 on keys 4, 8, 0 of one dimension; the first stays."""
+        keys = torch.tensor([4.0, 8.0, 0.0]).reshape(1, 3, 1, 1)
+        smear = torch.tensor([math.log(1 / 3)])
+        smeared = smear_keys(keys, smear, torch.arange(3)[None], None)
+        assert smeared.flatten().tolist() == pytest.approx([4.0, 5.0, 6.0])
+
+
+class TestRotate:
+    def test_makes_products_depend_on_distance_only(self):
+        """The point of rotary positions: (q at 5)·(k at 3) equals (q at 9)·(k at 7)."""
+        q, k = torch.randn(2, 1, 1, 1, 4, generator=seeded(0))
+        turns = rotary_turn(torch.tensor([[5, 3, 9, 7]]), LLAMA)
+        at = [
+            rotate(x, turns[0][:, i : i + 1], turns[1][:, i : i + 1])
+            for x, i in ((q, 0), (k, 1), (q, 2), (k, 3))
+        ]
+        assert (at[0] * at[1]).sum() == pytest.approx((at[2] * at[3]).sum().item(), abs=1e-5)
