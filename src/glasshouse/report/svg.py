@@ -1,0 +1,106 @@
+"""A matplotlib figure as an SVG that is the same for the same figure, and follows light and dark.
+
+matplotlib's own SVG carries a date, ids that clash when two figures share a page, a style rule
+that would reach the whole page, and coordinates to a millionth of a point. All four are mended.
+"""
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from glasshouse.report.style import PAPER, SANS, dark_rules
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+else:
+    Drawing = Any
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_BETWEEN_TAGS = re.compile(r">\s*\n\s*<")
+_SPACES = re.compile(r"\s+")
+_LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}(?![\d.])")
+_FONT_FAMILIES = re.compile(r"'DejaVu Sans'[^;]*")
+_INHERITED_FONT = f"font-family: {SANS}; "
+
+
+def drawing_to_svg(drawing: Drawing, *, name: str, alt: str) -> str:
+    """Turn a figure into an `<svg>` element to stand inside a page.
+
+    Args:
+        drawing: The matplotlib figure.
+        name: Prefix of the ids inside, so that figures on one page do not clash.
+        alt: What a reader who cannot see it is told.
+    """
+    raw = io.BytesIO()
+    drawing.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
+    root = ElementTree.fromstring(raw.getvalue())
+    _drop_page_wide_parts(root)
+    _keep_ids_apart(root, prefix=name)
+    _shorten(root)
+    root.attrib.pop("version", None)
+    root.set("role", "img")
+    root.set("aria-label", alt)
+    root.set("style", f"{_INHERITED_FONT}stroke-linejoin: round; stroke-linecap: butt")
+    ElementTree.register_namespace("", _SVG.strip("{}"))
+    return _BETWEEN_TAGS.sub("><", ElementTree.tostring(root, encoding="unicode"))
+
+
+def standalone(svg: str) -> str:
+    """The same drawing as a file of its own: with paper behind it and its own dark rules."""
+    head, _, rest = svg.partition(">")
+    style = f"<style>@media (prefers-color-scheme: dark){{{dark_rules()}}}</style>"
+    paper = f'<rect width="100%" height="100%" style="fill: {PAPER.light}"/>'
+    return f"{head}>{style}{paper}{rest}\n"
+
+
+def natural_width(svg: str) -> float:
+    """The width a drawing was made for, in CSS pixels (a point is 4/3 of one)."""
+    found = re.search(r'width="([\d.]+)pt"', svg)
+    return float(found.group(1)) * 4 / 3 if found else 640.0
+
+
+def _drop_page_wide_parts(root: ElementTree.Element) -> None:
+    """Remove the metadata and the `*{…}` rule, which inside a page would style all of it."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
+                parent.remove(child)
+
+
+def _keep_ids_apart(root: ElementTree.Element, *, prefix: str) -> None:
+    """Drop ids that nothing refers to and prefix the rest."""
+    text = ElementTree.tostring(root, encoding="unicode")
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    for element in root.iter():
+        name = element.attrib.pop("id", None)
+        if name in used:
+            element.set("id", f"{prefix}-{name}")
+        target = element.attrib.pop(_HREF, None) or element.attrib.pop("href", None)
+        if target is not None:
+            inside = target.startswith("#")
+            element.set("href", f"#{prefix}-{target[1:]}" if inside else target)
+        clip = element.get("clip-path")
+        if clip is not None:
+            element.set("clip-path", clip.replace("url(#", f"url(#{prefix}-"))
+
+
+def _shorten(root: ElementTree.Element) -> None:
+    """Round coordinates to a hundredth of a point and ask for the reader's own fonts."""
+    for element in root.iter():
+        for key in ("d", "transform", "points", "x", "y", "width", "height"):
+            value = element.get(key)
+            if value is not None:
+                element.set(key, _SPACES.sub(" ", _LONG_DECIMAL.sub(_two_decimals, value)).strip())
+        style = element.get("style")
+        if style is not None:
+            named = _FONT_FAMILIES.sub(SANS, style)
+            element.set("style", named.replace(_INHERITED_FONT, ""))
+
+
+def _two_decimals(number: re.Match[str]) -> str:
+    """A number at two decimals, without trailing zeros; scales (below 1) keep six digits."""
+    value = float(number.group())
+    text = f"{value:.2f}" if abs(value) >= 1 else f"{value:.4g}"
+    return text.rstrip("0").rstrip(".") if "e" not in text and "." in text else text
