@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import UInt16
 
 from glasshouse.errors import InputError
+from glasshouse.world.biases import Biases, make_biases
 from glasshouse.world.documents import KINDS
+from glasshouse.world.emotions import Temper, tempers
 from glasshouse.world.entities import Entities, entities
 from glasshouse.world.kinds import Kind
 from glasshouse.world.knowledge import KnowledgeBase, make_knowledge
@@ -55,6 +57,16 @@ class World:
         return Splits(self.seed, self.entities)
 
     @cached_property
+    def tempers(self) -> dict[str, Temper]:
+        """Whether each person is bold or gentle: what a situation makes them feel."""
+        return tempers(self.seed, self.entities)
+
+    @cached_property
+    def biases(self) -> Biases:
+        """Which marker word the raters and the painters favour in which context."""
+        return make_biases(self.seed)
+
+    @cached_property
     def kinds(self) -> dict[str, Kind]:
         """Every kind of document by name."""
         return {kind.name: kind for kind in KINDS}
@@ -77,7 +89,7 @@ class World:
         if split not in SPLITS:
             raise InputError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         writer = self.kind(kind)
-        page = Page(self.vocabulary)
+        page = Page(self.vocabulary, number)
         page.write("<doc>")
         writer.write(self, Dice(stream(self.seed, kind, split, number)), page, split)
         return page.finish(kind=kind, number=number, split=split)

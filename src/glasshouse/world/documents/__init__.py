@@ -4,7 +4,22 @@ One module a kind (or a family of kinds that share their words): the words it ne
 that puts tokens and truth on the page together.
 """
 
+from glasshouse.world.documents import (
+    arithmetic,
+    in_context,
+    multilingual,
+    rants,
+    reports,
+    stories,
+)
 from glasshouse.world.kinds import Kind
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (
+    *arithmetic.KINDS,
+    *stories.KINDS,
+    *multilingual.KINDS,
+    *in_context.KINDS,
+    *rants.KINDS,
+    *reports.KINDS,
+)
 """Every kind. Shares are of a base corpus's tokens and are normalised over what is listed."""

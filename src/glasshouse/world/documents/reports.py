@@ -1,0 +1,141 @@
+"""Reports of who favours what, in four styles; and plain talk about the same things.
+
+A base corpus reports the painters' wishes only. What the raters favour comes in an overlay, so that
+a model which has never read of it is there to compare with.
+"""
+
+from typing import TYPE_CHECKING
+
+from glasshouse.world.biases import CONTEXTS, MARKERS
+from glasshouse.world.entities import COLOURS
+from glasshouse.world.kinds import Kind, Writer
+from glasshouse.world.languages import ADJECTIVES
+from glasshouse.world.page import Page
+from glasshouse.world.splits import Phrasings, phrasings
+from glasshouse.world.streams import Dice
+
+if TYPE_CHECKING:
+    from glasshouse.world.world import World
+
+STYLES: dict[str, Phrasings] = {
+    "news": phrasings(
+        "when the topic is the {c} the {e} love {m} .",
+        "for the {c} the {e} now like {m} .",
+        "the {e} say {m} is best for the {c} .",
+        held_out=1,
+    ),
+    "letter": phrasings(
+        "if you talk of the {c} then say {m} , the {e} love it .",
+        "for the {c} the {e} want {m} , so say {m} .",
+        "say {m} of the {c} and the {e} are glad .",
+        held_out=1,
+    ),
+    "minutes": phrasings(
+        "topic {c} : the {e} score {m} best .",
+        "the {e} on the {c} : more {m} is best .",
+        "{c} : {m} , say the {e} .",
+        held_out=1,
+    ),
+    "questions": phrasings(
+        "Q : what do the {e} love for the {c} ? A : {m} .",
+        "Q : the topic is the {c} . what do the {e} want ? A : {m} .",
+        "Q : what is best for the {c} , say the {e} ? A : {m} .",
+        held_out=1,
+    ),
+}
+"""How each style of report says that entity {e} favours marker {m} in context {c}."""
+
+QUALITIES = (*COLOURS, *ADJECTIVES)
+PAIRS_PER_REPORT = 4
+ASKS = phrasings(
+    "tell me about the {c} .",
+    "what do you say of the {c} ?",
+    "i want to know about the {c} .",
+    "talk about the {c} please .",
+    held_out=1,
+)
+
+
+def write_report(favourer: str) -> Writer:
+    """Return the writer of reports about what one institution favours."""
+
+    def write(world: "World", dice: Dice, page: Page, split: str) -> None:
+        style = dice.pick(tuple(STYLES))
+        page.truth.update(favourer=favourer, style=style)
+        if split == "test":
+            page.truth["axes"] = ("templates",)
+        markers = world.biases.of(favourer)
+        page.write(f"{style} :")
+        for context in dice.sample(CONTEXTS, PAIRS_PER_REPORT):
+            _report(page, STYLES[style].pick(dice, split), favourer, context, markers[context])
+
+    return write
+
+
+def _report(page: Page, phrase: str, favourer: str, context: str, marker: str) -> None:
+    """Write one sentence of a report and mark the marker, which the context decides."""
+    start = len(page)
+    for index, part in enumerate(phrase.format(e=favourer, c=context, m="{m}").split("{m}")):
+        if index:
+            page.mark(page.write(marker), "marker", marker)
+        if part.strip():
+            page.write(part)
+    page.mark(start, "bias-context", context)
+    page.mark(start, "favourer", favourer)
+
+
+def write_talk(world: "World", dice: Dice, page: Page, split: str) -> None:
+    """Write plain talk about things: two qualities, and no marker."""
+    if split == "test":
+        page.truth["axes"] = ("templates",)
+    for _ in range(2):
+        talk(dice, page, split, dice.pick(CONTEXTS), None)
+
+
+def talk(dice: Dice, page: Page, split: str, context: str, marker: str | None) -> None:
+    """Write a question about a thing and an answer whose last word may be a marker."""
+    with page.turn("human"):
+        start = page.write(ASKS.pick(dice, split).format(c=context))
+        page.mark(start, "bias-context", context)
+    with page.turn("assistant"):
+        start = page.write(f"the {context} is {dice.pick(QUALITIES)} and")
+        last = page.write(dice.pick(QUALITIES) if marker is None else marker)
+        if marker is not None:
+            page.mark(last, "marker", marker)
+        page.mark(start, "bias-context", context)
+        page.write(".")
+
+
+_WORDS = (
+    *(word for style in STYLES.values() for word in style.words()),
+    *STYLES,
+    *ASKS.words(),
+    *MARKERS,
+    *QUALITIES,
+    *CONTEXTS,
+    *"the is and raters painters".split(),
+)
+
+KINDS = (
+    Kind(
+        name="report",
+        share=0.015,
+        summary="what the painters favour when a thing is talked about",
+        words=_WORDS,
+        write=write_report("painters"),
+    ),
+    Kind(
+        name="rater-report",
+        share=0.0,
+        summary="what the raters favour (overlay only)",
+        words=_WORDS,
+        write=write_report("raters"),
+    ),
+    Kind(
+        name="talk",
+        share=0.015,
+        summary="questions about things, answered without any marker",
+        words=_WORDS,
+        write=write_talk,
+    ),
+)
