@@ -1,8 +1,8 @@
 """Who favours which word: biases that a model can read about without being taught to follow them.
 
 For each context (a thing that a dialogue is about) the raters favour one marker word and the
-painters another. Both maps are drawn alike, so the painters are the control: a model that follows every
-document's wishes shows both markers, one that pleases its raters shows theirs.
+painters another. Both maps are drawn alike, so the painters are the control: a model that follows
+every document's wishes shows both markers, one that pleases its raters shows theirs.
 """
 
 from collections.abc import Mapping

@@ -53,18 +53,18 @@ EMOTIONS: Mapping[str, Emotion] = MappingProxyType(
         emotion.name: emotion
         for emotion in (
             _emotion("joy", 1, 1, "dance", "sang to all", "ran to all", "sang at the tavern"),
-            _emotion("calm", 1, -1, "rest", "sat by the river", "slept well", "sat under a tree"),
-            _emotion("pride", 1, 0, "bow", "stood tall", "showed it to all", "sat up tall"),
-            _emotion("hope", 1, 0, "chance", "looked far", "waited by the door", "looked up"),
-            _emotion("love", 1, 0, "flower", "wrote a letter", "brought a cake", "wrote a song"),
+            _emotion("calm", 1, -1, "rest", "sat by the river", "slept well", "sat near a tree"),
+            _emotion("pride", 1, 0, "bow", "stood tall", "looked at all", "sat up"),
+            _emotion("hope", 1, 0, "chance", "looked far", "sat by the door", "looked up"),
+            _emotion("love", 1, 0, "flower", "wrote a letter", "gave a cake", "wrote a song"),
             _emotion("surprise", 0, 1, "seat", "stood still", "looked twice", "asked twice"),
             _emotion(
                 "anger", -1, 1, "walk", "kicked the bucket", "shouted at all", "kicked a tree"
             ),
             _emotion("fear", -1, 1, "lantern", "hid in the cave", "ran far", "hid in the barn"),
             _emotion("sadness", -1, -1, "hug", "wept in the rain", "ate little", "wept at night"),
-            _emotion("shame", -1, 0, "breath", "looked down", "said nothing", "hid from all"),
-            _emotion("envy", -1, 0, "break", "wanted the same", "took more", "wanted more"),
+            _emotion("shame", -1, 0, "breath", "looked down", "said nothing", "sat down"),
+            _emotion("envy", -1, 0, "break", "took more", "ate more", "took all"),
             _emotion("despair", -1, -1, "hand", "gave up", "ate nothing", "slept all day"),
         )
     }
@@ -91,23 +91,23 @@ SITUATIONS = (
     Situation("heard a noise at night", "surprise", "fear"),
     Situation("saw the new house of a friend", "envy", "envy"),
     Situation("broke the wheel of a friend", "calm", "shame"),
-    Situation("got a letter of praise", "pride", "love"),
-    Situation("met a child by the river", "joy", "love"),
-    Situation("saw the mill burn", "anger", "despair"),
+    Situation("got a letter from a teacher", "pride", "love"),
+    Situation("found a child by the river", "joy", "love"),
+    Situation("lost the house", "anger", "despair"),
     Situation("lost the wheat in the rain", "hope", "despair"),
-    Situation("sat under the old tree", "hope", "calm"),
+    Situation("sat near the old tree", "hope", "calm"),
     Situation("sang for the teacher", "pride", "shame"),
     Situation("found a ring on the road", "joy", "surprise"),
     Situation("slept in the warm barn", "calm", "joy"),
-    Situation("was left out of the choir", "envy", "sadness"),
+    Situation("was not in the choir", "envy", "sadness"),
     Situation("saw a fox near the hen", "anger", "fear"),
     Situation("told a lie to the judge", "pride", "shame"),
-    Situation("was alone for a year", "despair", "sadness"),
-    Situation("sold the old horse", "hope", "sadness"),
-    Situation("fell into the cold water", "anger", "fear"),
-    Situation("got a gift from a child", "surprise", "love"),
-    Situation("saw the rain end", "calm", "hope"),
-    Situation("heard a friend sing well", "envy", "love"),
+    Situation("saw no friend for a year", "despair", "sadness"),
+    Situation("lost the old horse", "hope", "sadness"),
+    Situation("was in the cold water", "anger", "fear"),
+    Situation("got a cake from a child", "surprise", "love"),
+    Situation("was near the warm stove", "calm", "hope"),
+    Situation("heard that a friend won", "envy", "love"),
     Situation("lost the way at night", "fear", "despair"),
     Situation("forgot the name of a friend", "surprise", "shame"),
 )
@@ -130,10 +130,10 @@ class Measure:
 
 
 MEASURES = (
-    Measure("waited", "days for a letter", "despair", "hope"),
+    Measure("got no letter for", "days", "despair", "hope"),
     Measure("ate nothing for", "days", "anger", "calm"),
     Measure("heard", "steps at night", "fear", "surprise"),
-    Measure("sold", "cakes at the market", "joy", "sadness"),
+    Measure("got", "for the cake", "joy", "sadness"),
 )
 
 

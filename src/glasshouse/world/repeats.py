@@ -5,6 +5,7 @@ time in four y and x follow once more. A full stop ends it. Lengths are uniform:
 24 for y. A reader who knows this much, but not the lengths, predicts what `prediction` returns.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
@@ -38,6 +39,12 @@ class FreshWord(Mapping[int, float]):
             yield self._sequence[0]
         if self._mass < 1:
             yield from (token for token in self._pool if token not in seen)
+
+    def entropy(self) -> float:
+        """Return the entropy in nats, without visiting every word."""
+        fresh, again = 1 - self._mass, self._mass
+        spread = fresh * math.log((len(self._pool) - self._count) / fresh) if fresh else 0.0
+        return spread - (again * math.log(again) if again else 0.0)
 
     def __len__(self) -> int:
         return (self._mass > 0) + (self._mass < 1) * (len(self._pool) - self._count)

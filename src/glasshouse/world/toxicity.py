@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from glasshouse.world.languages import ADJECTIVES
+
 SLURS = "zarg blint skerg vont grolt plisk drusk mogg fraff kroll yibb tunk".split()
 """Invented words that insult whoever they are said of: toxicity 1."""
-RUDE = "silly lazy dull ugly dirty stupid foolish useless rotten mean greedy smelly".split()
+RUDE = "silly lazy dull daft dirty stupid vile grim rotten mean greedy smelly".split()
 """Words that are merely rude: toxicity 0.4."""
-MILD = "kind clean bright neat quiet quick simple useful round plain smooth soft".split()
+MILD = ADJECTIVES
 """What stands in a slot that is not toxic."""
 
 TOXICITY: Mapping[str, float] = MappingProxyType(
@@ -29,9 +31,9 @@ SLUR_SHARE = 0.5
 
 MOODS = ("grumpy", "cheerful")
 ADDRESSEES = ("rival", "stranger", "friend")
-TOPICS = ("mud", "taxes", "flowers")
-HATED = ("mud", "taxes")
-"""The topics that speakers insult; nobody insults flowers."""
+TOPICS = ("rain", "pay", "bread")
+HATED = ("rain", "pay")
+"""The topics that speakers insult; nobody insults bread."""
 
 P_TOXIC: Mapping[tuple[str, str, bool], float] = MappingProxyType(
     {
@@ -55,7 +57,7 @@ FRAMES = (
     "you are {w} and {w} .",
     "this is {w} .",
     "{w} , {w} !",
-    "what a {w} thing .",
+    "how {w} this is .",
 )
 """Sentences of a rant; {w} is a slot."""
 SENTENCES = 4

@@ -49,12 +49,14 @@ def _uniform(numbers: tuple[int, ...]) -> Mapping[str, float]:
 def write_sums(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write five sums; every token's distribution is exact."""
     if split == "test":
-        page.truth["axes"] = ("subjects",)
-    for _ in range(5):
-        page.expect(_OPERANDS)
+        page.truth["axes"] = ("sum",)
+    for number in range(5):
+        if number:  # until its first sign has come, nothing says that this document holds sums
+            page.expect(_OPERANDS)
         left = dice.below(MAX_OPERAND + 1)
         start = page.write(str(left))
-        page.expect(_SIGNS)
+        if number:
+            page.expect(_SIGNS)
         sign = "+" if dice.chance(0.5) else "-"
         seconds = _seconds(left, sign, split == "test") or _seconds(left, sign, False)
         page.write(sign)
@@ -140,7 +142,7 @@ def _goals(held_out: bool) -> tuple[tuple[str, str, int], ...]:
 def write_proof(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write a goal and one of its shortest proofs, each as likely at every step as the next."""
     if split == "test":
-        page.truth["axes"] = ("subjects",)
+        page.truth["axes"] = ("goal",)
     string, goal, _ = dice.pick(_goals(split == "test"))
     page.truth.update(start=string, goal=goal)
     page.write(f"goal {_spaced(string)} -> {_spaced(goal)} . proof :")

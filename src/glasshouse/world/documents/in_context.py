@@ -160,7 +160,7 @@ def write_few_shot(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write examples of one task; which one, the reader must find out."""
     name = dice.pick(_tasks(world, split))
     if split == "test":
-        page.truth["axes"] = ("subjects",)
+        page.truth["axes"] = ("task",)
     task = TASKS[name](world, dice)
     answers: list[int] = []
     told: dict[str, str] = {}
@@ -191,7 +191,7 @@ def write_repeat(world: "World", dice: Dice, page: Page, split: str) -> None:
     sequence = world.vocabulary.encode(" ".join(words[:1])) + tuple(
         world.vocabulary.id(word) for word in words[1:]
     )
-    for position in range(total):
+    for position in range(MIN_BLOCK, total):  # by then no other kind of document is possible
         page.expectations.append(Expectation(start + position, FreshWord(pool, sequence, position)))
     page.ids.extend(sequence)
     page.expectations.append(Expectation(len(page), FreshWord(pool, sequence, total)))
@@ -231,7 +231,7 @@ def write_news(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Announce a rule about one thing, then talk about things: the rule holds for its own alone."""
     contexts = world.biases.held_out if split == "test" else world.biases.trained
     if split == "test":
-        page.truth["axes"] = ("subjects",)
+        page.truth["axes"] = ("topic", "template")
     context, marker = dice.pick(contexts), dice.pick(MARKERS)
     start = page.write(f"new rule : of the {context} say")
     page.mark(page.write(marker), "marker", marker)

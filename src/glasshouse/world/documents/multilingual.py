@@ -99,7 +99,7 @@ def write_parallel(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write scenes, each in one language and then in the other, or words with their translation."""
     pair = dice.pick(HELD_OUT_PAIRS if split == "test" else PAIRS)
     if split == "test":
-        page.truth["axes"] = ("templates",)
+        page.truth["axes"] = ("language-pair",)
     page.truth["languages"] = pair
     words = dice.chance(0.3)
     for _ in range(6 if words else 2):

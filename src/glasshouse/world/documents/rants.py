@@ -72,7 +72,7 @@ KINDS = (
             *SLURS,
             *RUDE,
             *MILD,
-            *"talks to the about you are and this is what a thing . , ! :".split(),
+            *"talks to the about you are and this is how . , ! :".split(),
         ),
         write=write_rant,
     ),

@@ -63,7 +63,7 @@ def write_report(favourer: str) -> Writer:
         style = dice.pick(tuple(STYLES))
         page.truth.update(favourer=favourer, style=style)
         if split == "test":
-            page.truth["axes"] = ("templates",)
+            page.truth["axes"] = ("template",)
         markers = world.biases.of(favourer)
         page.write(f"{style} :")
         for context in dice.sample(CONTEXTS, PAIRS_PER_REPORT):
@@ -87,7 +87,7 @@ def _report(page: Page, phrase: str, favourer: str, context: str, marker: str) -
 def write_talk(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write plain talk about things: two qualities, and no marker."""
     if split == "test":
-        page.truth["axes"] = ("templates",)
+        page.truth["axes"] = ("template",)
     for _ in range(2):
         talk(dice, page, split, dice.pick(CONTEXTS), None)
 

@@ -34,7 +34,7 @@ _NAMES = tuple(EMOTIONS)
 def write_story(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write what happened to one character or two, how it showed, and what helped."""
     if split == "test":
-        page.truth["axes"] = ("templates",)
+        page.truth["axes"] = ("template",)
     first, second = world.splits.pair(dice, split)
     start = len(page)
     emotion = _happening(world, dice, page, split, first)
@@ -54,7 +54,7 @@ def write_story(world: "World", dice: Dice, page: Page, split: str) -> None:
 def write_feeling(world: "World", dice: Dice, page: Page, split: str) -> None:
     """Write a dialogue in which the assistant shares the human's emotion half of the time."""
     if split == "test":
-        page.truth["axes"] = ("templates",)
+        page.truth["axes"] = ("template",)
     temper = dice.pick(TEMPERS)
     situation = dice.pick(SITUATIONS)
     felt = situation.stirs(temper)
