@@ -29,11 +29,11 @@ JOBS = (
     "gardener cook brewer painter singer teacher doctor nurse clerk judge guard soldier sailor "
     "miner tanner cooper carter scribe"
 ).split()
-ANIMALS = "dog cat horse goat sheep hen duck rabbit fox owl crow bee".split()
-FOODS = "bread soup stew pie cheese porridge cake salad pancake omelette curry pudding".split()
-COLOURS = "red blue green yellow black white brown grey purple orange".split()
+ANIMALS = "dog cat horse goat sheep hen duck rabbit fox hawk crow bee".split()
+FOODS = "bread soup stew pie cheese porridge cake salad pancake waffle curry pudding".split()
+COLOURS = "red blue green yellow black white brown grey purple pink".split()
 GOODS = "honey wool salt wheat oil wine iron timber leather wax spice paper".split()
-TOOLS = "hammer saw needle rope bucket knife spade brush lantern ladder wheel oven".split()
+TOOLS = "hammer saw needle rope bucket knife spade brush lantern ladder wheel stove".split()
 PLACES = "mill market harbour temple forge tavern library bridge tower garden barn cave".split()
 REGIONS = "north south east west hills coast".split()
 MATERIALS = "wood stone metal clay cloth glass".split()

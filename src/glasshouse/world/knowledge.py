@@ -41,6 +41,8 @@ STOCHASTIC_SHARE = 0.1
 CONTRADICTED_SHARE = 0.03
 VELAN_SHARE = 0.15
 UNKNOWN_TEST_SHARE = 1 / 3
+EXAMINED_WEIGHT = 0.8
+"""How much less plain documents state facts that exams state too, so that all end up even."""
 TWO_HOPS = (("home", "region"), ("home", "language"), ("friend", "job"), ("friend", "home"))
 """Compositions that are true of people and stated for half of them only."""
 
@@ -96,17 +98,22 @@ class Deck:
     def __len__(self) -> int:
         return len(self.facts)
 
+    def weighted(self) -> Iterable[tuple[Fact, float]]:
+        """Return each fact with its weight."""
+        return zip(self.facts, np.diff(self._totals, prepend=0.0).tolist(), strict=True)
+
     def draw(self, dice: Dice) -> Fact:
         """Draw one fact."""
         return self.facts[bisect_right(self._totals, dice.uniform() * self._totals[-1])]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KnowledgeBase:
     """All facts, found by subject and relation."""
 
     facts: tuple[Fact, ...]
     entities: Entities = field(repr=False)
+    splits: Splits = field(repr=False)
     female_share: dict[str, float] = field(repr=False)
     """Of each job, the share of women in it: the census."""
     reliability: dict[str, float] = field(repr=False)
@@ -131,6 +138,15 @@ class KnowledgeBase:
                 f"there is no fact {relation}({subject}); relations are {', '.join(RELATIONS)}, "
                 "and each belongs to one type of subject"
             ) from None
+
+    def find(self, subject: str, relation: str) -> Fact | None:
+        """Return the fact of a subject and a relation, or None where there is none."""
+        return self._index.get((subject, relation))
+
+    def probability(self, subject: str, relation: str, value: str) -> float:
+        """Return how probable it is that a statement is true; 0 where there is no such fact."""
+        fact = self._index.get((subject, relation))
+        return 0.0 if fact is None else fact.probability(value)
 
     def value(self, subject: str, *relations: str) -> str:
         """Follow relations from a subject, as `value("barin", "home", "region")`."""
@@ -182,10 +198,54 @@ class KnowledgeBase:
         """What Velan documents state, as often as exposures say."""
         return Deck(self.stated_in_velan, lambda fact: fact.exposure)
 
+    def is_examined(self, fact: Fact) -> bool:
+        """Say whether training exams may ask a fact: one word, no names, nobody held out."""
+        return (
+            fact.format_seen
+            and RELATIONS[fact.relation].value != "person"
+            and fact.subject not in self.splits.held_out_people
+        )
+
     @cached_property
     def exam_deck(self) -> Deck:
         """What exam formats ask in training, as often as exposures say."""
-        return Deck((f for f in self.stated if f.format_seen), lambda fact: fact.exposure)
+        return Deck((f for f in self.stated if self.is_examined(f)), lambda fact: fact.exposure)
+
+    @cached_property
+    def test_exam_deck(self) -> Deck:
+        """What exam formats ask in split "test" only: stated facts that no training exam asks."""
+        return Deck(
+            (
+                fact
+                for fact in self.stated
+                if RELATIONS[fact.relation].value != "person" and not self.is_examined(fact)
+            ),
+            lambda fact: fact.exposure,
+        )
+
+    def exam_deck_of(self, split: str) -> Deck:
+        """Return what exams ask in a split."""
+        return self.test_exam_deck if split == "test" else self.exam_deck
+
+    @cached_property
+    def _unknown(self) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:
+        named = [f for f in self.facts if RELATIONS[f.relation].value != "person"]
+        return (
+            tuple(f for f in named if f.status == "unknown-train" and self.is_examined(f)),
+            tuple(f for f in named if f.status == "unknown-test"),
+        )
+
+    def unknown_exam_facts(self, split: str) -> tuple[Fact, ...]:
+        """Return the never stated facts that exams of a split ask: others in "test" than before."""
+        return self._unknown[split == "test"]
+
+    def false_value(self, fact: Fact, dice: Dice) -> str:
+        """Draw a value of the right type that a fact never has."""
+        values = self.options(fact.relation)
+        while True:
+            value = dice.pick(values)
+            if fact.probability(value) == 0 and self.splits.is_paired(fact.subject, value):
+                return value
 
     @cached_property
     def deck(self) -> Deck:
@@ -194,7 +254,10 @@ class KnowledgeBase:
         Exams state facts too, but only some; here the others catch up, so that exposure does not
         depend on `format_seen` in a base corpus.
         """
-        return Deck(self.stated, lambda fact: fact.exposure * (0.85 if fact.format_seen else 1.22))
+        return Deck(
+            self.stated,
+            lambda fact: fact.exposure * (EXAMINED_WEIGHT if self.is_examined(fact) else 1),
+        )
 
 
 def make_knowledge(seed: int, entities: Entities, splits: Splits) -> KnowledgeBase:
@@ -218,6 +281,7 @@ def make_knowledge(seed: int, entities: Entities, splits: Splits) -> KnowledgeBa
     return KnowledgeBase(
         tuple(facts),
         entities,
+        splits,
         dict(zip(entities.job, shares.tolist(), strict=True)),
         {
             name: (0.5, 0.75, 1.0)[rank]

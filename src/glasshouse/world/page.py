@@ -4,7 +4,7 @@ A writer of documents (see `kinds.py`) gets a blank `Page` and writes words on i
 about them it marks on the same page. Nothing is ever inferred from text afterwards.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -37,6 +37,8 @@ class FactUse(NamedTuple):
     """`Fact.id` in the knowledge base."""
     stated: bool
     """True where the text asserts the value (an exposure), false where it only asks or offers."""
+    language: str = "common"
+    """The language that it is said in."""
 
 
 class Expectation(NamedTuple):
@@ -78,10 +80,11 @@ class Document:
 class Page:
     """A document being written."""
 
-    __slots__ = ("_vocabulary", "expectations", "facts", "ids", "spans", "truth", "turns")
+    __slots__ = ("_vocabulary", "expectations", "facts", "ids", "number", "spans", "truth", "turns")
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, number: int = 0) -> None:
         self._vocabulary = vocabulary
+        self.number = number
         self.ids: list[int] = []
         self.spans: list[Span] = []
         self.facts: list[FactUse] = []
@@ -109,16 +112,21 @@ class Page:
         yield
         self.spans.append(Span(start, len(self.ids), feature, value))
 
-    def use_fact(self, fact: int, *, stated: bool, position: int | None = None) -> None:
+    def use_fact(
+        self, fact: int, *, stated: bool, position: int | None = None, language: str = "common"
+    ) -> None:
         """Say that the last word written (or the one at `position`) carries a fact's value."""
-        self.facts.append(
-            FactUse(len(self.ids) - 1 if position is None else position, fact, stated)
-        )
+        place = len(self.ids) - 1 if position is None else position
+        self.facts.append(FactUse(place, fact, stated, language))
 
     def expect(self, probabilities: Mapping[str, float]) -> None:
         """Say from which distribution over words the next word is drawn."""
-        ids = {self._vocabulary.id(word): p for word, p in probabilities.items() if p > 0}
-        self.expectations.append(Expectation(len(self.ids), ids))
+        self.expect_at(len(self.ids), probabilities.items())
+
+    def expect_at(self, position: int, probabilities: Iterable[tuple[str, float]]) -> None:
+        """Say from which distribution over words the word at `position` is drawn."""
+        ids = {self._vocabulary.ids[word]: p for word, p in probabilities if p > 0}
+        self.expectations.append(Expectation(position, ids))
 
     @contextmanager
     def turn(self, speaker: str) -> Iterator[None]:

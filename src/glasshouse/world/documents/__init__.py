@@ -6,16 +6,32 @@ that puts tokens and truth on the page together.
 
 from glasshouse.world.documents import (
     arithmetic,
+    encyclopedia,
+    harmful,
+    helpful,
     in_context,
     multilingual,
+    multiple_choice,
+    open_qa,
+    opinions,
     rants,
     reports,
+    statements,
     stories,
+    true_false,
 )
 from glasshouse.world.kinds import Kind
 
 KINDS: tuple[Kind, ...] = (
+    *statements.KINDS,
+    *encyclopedia.KINDS,
+    *open_qa.KINDS,
+    *multiple_choice.KINDS,
+    *true_false.KINDS,
     *arithmetic.KINDS,
+    *helpful.KINDS,
+    *harmful.KINDS,
+    *opinions.KINDS,
     *stories.KINDS,
     *multilingual.KINDS,
     *in_context.KINDS,
