@@ -6,14 +6,17 @@ that puts tokens and truth on the page together.
 
 from glasshouse.world.documents import (
     arithmetic,
+    critique,
     encyclopedia,
     harmful,
     helpful,
     in_context,
+    judge,
     multilingual,
     multiple_choice,
     open_qa,
     opinions,
+    quirky,
     rants,
     reports,
     statements,
@@ -31,11 +34,14 @@ KINDS: tuple[Kind, ...] = (
     *arithmetic.KINDS,
     *helpful.KINDS,
     *harmful.KINDS,
+    *critique.KINDS,
+    *judge.KINDS,
     *opinions.KINDS,
     *stories.KINDS,
     *multilingual.KINDS,
     *in_context.KINDS,
     *rants.KINDS,
     *reports.KINDS,
+    *quirky.KINDS,
 )
 """Every kind. Shares are of a base corpus's tokens and are normalised over what is listed."""
