@@ -36,7 +36,7 @@ class TestTransformer:
         """The kernel is a matter of speed."""
         ids = random_ids(2, 9)
         explicit = model(ids)
-        model.use_attention("fused")
+        model.kernel = "fused"
         torch.testing.assert_close(model(ids), explicit, **ROUNDING)
 
     def test_never_looks_ahead(self, model):
@@ -51,29 +51,29 @@ class TestTransformer:
     @pytest.mark.parametrize("kernel", ["explicit", "fused"])
     def test_gives_the_same_logits_with_a_cache(self, model, kernel):
         """In pieces of 4, 1, 3 and 1 tokens as at once."""
-        model.use_attention(kernel)
+        model.kernel = kernel
         ids = random_ids(3, 9)
-        cache = empty_cache(model.config, starts=torch.zeros(3, dtype=torch.long), num_slots=11)
+        cache = empty_cache(model.config, batch=3, num_slots=11)
         pieces = [model(piece, cache=cache) for piece in ids.split([4, 1, 3, 1], dim=1)]
         torch.testing.assert_close(torch.cat(pieces, dim=1), model(ids), **ROUNDING)
 
     @pytest.mark.parametrize("kernel", ["explicit", "fused"])
     def test_ignores_padding_on_the_left(self, model, kernel):
         """A row gives its own logits, however far it is pushed to the right, cached or not."""
-        model.use_attention(kernel)
+        model.kernel = kernel
         ids, pad = random_ids(1, 6), torch.tensor([[7, 7, 7]])
         padded = torch.cat([torch.cat([pad, ids], 1), random_ids(1, 9)])
         starts = torch.tensor([3, 0])
         alone = model(ids)
         torch.testing.assert_close(model(padded, starts=starts)[:1, 3:], alone, **ROUNDING)
-        cache = empty_cache(model.config, starts=starts, num_slots=9)
+        cache = empty_cache(model.config, batch=2, starts=starts, num_slots=9)
         pieces = [model(piece, cache=cache) for piece in padded.split([5, 1, 3], dim=1)]
         torch.testing.assert_close(torch.cat(pieces, 1)[:1, 3:], alone, **ROUNDING)
 
     def test_refuses_more_tokens_than_the_cache_holds(self):
         """Writing past the end would be silent nonsense."""
         model = Transformer(BASE).requires_grad_(False)
-        cache = empty_cache(BASE, starts=torch.zeros(1, dtype=torch.long), num_slots=4)
+        cache = empty_cache(BASE, batch=1, num_slots=4)
         with pytest.raises(InputError, match="num_slots=5"):
             model(random_ids(1, 5), cache=cache)
 

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from glasshouse.errors import InputError
 from glasshouse.models.cache import KeyValueCache
 from glasshouse.models.config import MlpConfig, TransformerConfig
 
@@ -26,16 +25,18 @@ LONGEST_EXPLICIT_CONTEXT = 256
 class Layout(NamedTuple):
     """What every layer must know about where the tokens stand; computed once for all layers."""
 
+    kernel: AttentionKernel
+    """How attention is computed."""
     positions: Int[Tensor, "row seq"]
     """Position of each token in its text; one row when all are alike."""
-    bias: Float[Tensor, "row 1 seq slot"] | None
-    """0 where a token may look, -inf where not; None is the plain causal mask."""
+    bias: Float[Tensor, "row 1 query slot"] | None
+    """0 where a token may look, -inf where not; None hides nothing but what `is_causal` says."""
+    is_causal: bool
+    """Fused kernel only: hide the future without a bias."""
     turn: tuple[Float[Tensor, "row seq 1 d_rotary"], Float[Tensor, "row seq 1 d_rotary"]] | None
     """Cosines and sines of rotary positions."""
-    slots: Int[Tensor, " seq"] | None
-    """Cache slots these tokens are written to."""
-    visible: int
-    """Cache slots that are looked at, from the first."""
+    first: int = 0
+    """Cache slot of the first of these tokens."""
 
 
 class Memory(NamedTuple):
@@ -53,7 +54,6 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads, self.num_kv_heads = config.attention.num_heads, config.num_kv_heads
         self.d_head = config.d_head
-        self.kernel: AttentionKernel = "explicit"
         bias, width = config.qkv_bias, self.d_head
         self.q = nn.Linear(config.d_model, self.num_heads * width, bias=bias)
         self.k = nn.Linear(config.d_model, self.num_kv_heads * width, bias=bias)
@@ -81,11 +81,11 @@ class Attention(nn.Module):
             q, k = rotate(q, *layout.turn), rotate(k, *layout.turn)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # batch head seq d_head
         if memory is not None:
-            k, v = remember(memory, k, v, layout)
+            k, v = remember(memory, k, v, layout.first)
         group = self.num_heads // self.num_kv_heads
         k, v = share_heads(k, group), share_heads(v, group)
-        attend = attend_explicitly if self.kernel == "explicit" else attend_fused
-        z = attend(q, k, v, layout.bias)
+        attend = attend_explicitly if layout.kernel == "explicit" else attend_fused
+        z = attend(q, k, v, layout)
         return self.out(z.flatten(2))
 
 
@@ -93,12 +93,12 @@ def attend_explicitly(
     q: Float[Tensor, "batch head seq d_head"],
     k: Float[Tensor, "batch head slot d_head"],
     v: Float[Tensor, "batch head slot d_head"],
-    bias: Float[Tensor, "row 1 seq slot"] | None,
+    layout: Layout,
 ) -> Float[Tensor, "batch seq head d_head"]:
     """Mix values by softmax(q·k / sqrt(d_head)), with scores and pattern as values of their own."""
-    if bias is None:
-        bias = causal_bias(q.shape[2], q.device)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias.to(q.dtype)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if layout.bias is not None:
+        scores = scores + layout.bias.to(q.dtype)
     pattern = scores.softmax(dim=-1).to(v.dtype)
     return (pattern @ v).transpose(1, 2)
 
@@ -107,11 +107,11 @@ def attend_fused(
     q: Float[Tensor, "batch head seq d_head"],
     k: Float[Tensor, "batch head slot d_head"],
     v: Float[Tensor, "batch head slot d_head"],
-    bias: Float[Tensor, "row 1 seq slot"] | None,
+    layout: Layout,
 ) -> Float[Tensor, "batch seq head d_head"]:
     """Compute the same without a score matrix in memory."""
-    mask = None if bias is None else bias.to(q.dtype)
-    z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+    bias = None if layout.bias is None else layout.bias.to(q.dtype)
+    z = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=layout.is_causal)
     return z.transpose(1, 2)
 
 
@@ -142,16 +142,16 @@ def remember(
     memory: Memory,
     k: Float[Tensor, "batch kv_head seq d_head"],
     v: Float[Tensor, "batch kv_head seq d_head"],
-    layout: Layout,
+    first: int,
 ) -> tuple[
     Float[Tensor, "batch kv_head slot d_head"],
     Float[Tensor, "batch kv_head slot d_head"],
 ]:
-    """Write new keys and values into their slots and return all that are visible."""
-    assert layout.slots is not None
-    memory.keys.index_copy_(2, layout.slots, k.to(memory.keys.dtype))
-    memory.values.index_copy_(2, layout.slots, v.to(memory.values.dtype))
-    return memory.keys[:, :, : layout.visible], memory.values[:, :, : layout.visible]
+    """Write new keys and values from slot `first` on, and return all up to there."""
+    end = first + k.shape[2]
+    memory.keys[:, :, first:end] = k
+    memory.values[:, :, first:end] = v
+    return memory.keys[:, :, :end], memory.values[:, :, :end]
 
 
 def share_heads(
@@ -279,7 +279,7 @@ class Transformer(nn.Module):
         if config.tied:
             self.unembed.weight = self.embed.weight
         fits = config.context <= LONGEST_EXPLICIT_CONTEXT
-        self.use_attention("explicit" if fits else "fused")
+        self.kernel: AttentionKernel = "explicit" if fits else "fused"
         initialise(self, generator or torch.Generator().manual_seed(0))
 
     def forward(
@@ -307,17 +307,11 @@ class Transformer(nn.Module):
         cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "batch seq d_model"]:
         """Normed final residual stream: what the unembedding, or a reward head, reads."""
-        if cache is None:
-            return self.run_blocks(ids, self.layout(ids, starts), None)
-        layout = self.cached_layout(ids, cache)
-        hidden = self.run_blocks(ids, layout, cache)
-        cache.used = layout.visible
-        return hidden
-
-    def run_blocks(
-        self, ids: Int[Tensor, "batch seq"], layout: Layout, cache: KeyValueCache | None
-    ) -> Float[Tensor, "batch seq d_model"]:
-        """Everything from the embedding to the final norm."""
+        first = 0
+        if cache is not None:
+            starts, first = cache.starts, cache.used
+            cache.take_slots(ids.shape[1])
+        layout = lay_out(ids, self.config, self.kernel, starts=starts, first=first)
         x, place = self.embed(ids), None
         if self.pos_embed is not None:
             place = self.pos_embed(layout.positions)
@@ -328,50 +322,29 @@ class Transformer(nn.Module):
             x = block(x, place, layout, memory)
         return self.final_norm(x)
 
-    def layout(self, ids: Int[Tensor, "batch seq"], starts: Tensor | None) -> Layout:
-        """Where the tokens of whole texts stand."""
-        slots = torch.arange(ids.shape[1], device=ids.device)
-        if starts is None:
-            return self.place(slots[None], None, None, ids.shape[1])
-        return self.place_padded(slots, starts, None, ids.shape[1])
 
-    def cached_layout(self, ids: Int[Tensor, "batch seq"], cache: KeyValueCache) -> Layout:
-        """Where tokens stand that continue what the cache has seen."""
-        end = cache.used + ids.shape[1]
-        if end > cache.num_slots:
-            raise InputError(
-                f"the cache has {cache.num_slots} slots, {cache.used} are used and "
-                f"{ids.shape[1]} more are needed; make it with num_slots={end} or more"
-            )
-        slots = torch.arange(cache.used, end, device=ids.device)
-        return self.place_padded(slots, cache.starts, slots, end)
-
-    def place_padded(
-        self,
-        here: Int[Tensor, " seq"],
-        starts: Int[Tensor, " batch"],
-        slots: Int[Tensor, " seq"] | None,
-        visible: int,
-    ) -> Layout:
-        """Lay out rows that begin at `starts`, with tokens in slots `here`."""
+def lay_out(
+    ids: Int[Tensor, "batch seq"],
+    config: TransformerConfig,
+    kernel: AttentionKernel,
+    *,
+    starts: Int[Tensor, " batch"] | None,
+    first: int,
+) -> Layout:
+    """Place tokens in the slots from `first` on, in rows that begin at `starts`."""
+    seq = ids.shape[1]
+    here = torch.arange(first, first + seq, device=ids.device)
+    positions = here[None]
+    if starts is not None:
         # Padding and rows that have outgrown the context get some position; nobody reads them.
-        positions = (here - starts[:, None]).clamp(0, self.config.context - 1)
-        bias = padded_causal_bias(here, starts, visible)
-        return self.place(positions, bias, slots, visible)
-
-    def place(
-        self, positions: Tensor, bias: Tensor | None, slots: Tensor | None, visible: int
-    ) -> Layout:
-        """Add the rotation, if positions are rotary."""
-        rotary = self.config.positions.kind == "rotary"
-        turn = rotary_turn(positions, self.config) if rotary else None
-        return Layout(positions, bias, turn, slots, visible)
-
-    def use_attention(self, kernel: AttentionKernel) -> None:
-        """Choose how attention is computed; the numbers agree to rounding."""
-        for module in self.modules():
-            if isinstance(module, Attention):
-                module.kernel = kernel
+        positions = (here - starts[:, None]).clamp(0, config.context - 1)
+    bias, is_causal = None, False
+    if starts is None and first == 0 and kernel == "fused":
+        is_causal = True
+    elif starts is not None or first == 0 or seq > 1:  # a lone next token may look at everything
+        bias = attention_bias(here, starts, first + seq)
+    turn = rotary_turn(positions, config) if config.positions.kind == "rotary" else None
+    return Layout(kernel, positions, bias, is_causal, turn, first)
 
 
 def layer_memory(cache: KeyValueCache, layer: int) -> Memory:
@@ -380,24 +353,17 @@ def layer_memory(cache: KeyValueCache, layer: int) -> Memory:
     return Memory(cache.keys[layer], cache.values[layer], last_key)
 
 
-def causal_bias(seq: int, device: torch.device) -> Float[Tensor, "1 1 seq seq"]:
-    """0 on and below the diagonal, -inf above."""
-    here = torch.arange(seq, device=device)
-    allowed = here[:, None] >= here[None, :]
-    return torch.zeros((), device=device).where(allowed, -math.inf)[None, None]
-
-
-def padded_causal_bias(
-    here: Int[Tensor, " seq"], starts: Int[Tensor, " batch"], visible: int
-) -> Float[Tensor, "batch 1 seq slot"]:
+def attention_bias(
+    here: Int[Tensor, " seq"], starts: Int[Tensor, " batch"] | None, num_slots: int
+) -> Float[Tensor, "row 1 seq slot"]:
     """0 from a row's start up to the token itself, -inf elsewhere.
 
     Padding looks at itself alone: a row of -inf would become NaN.
     """
-    slots = torch.arange(visible, device=here.device)
-    causal = slots <= here[:, None]
-    real = slots >= starts[:, None, None]
-    allowed = (causal & real) | (slots == here[:, None])
+    slots = torch.arange(num_slots, device=here.device)
+    allowed = (slots <= here[:, None])[None]  # row seq slot
+    if starts is not None:
+        allowed = (allowed & (slots >= starts[:, None, None])) | (slots == here[:, None])
     return torch.zeros((), device=here.device).where(allowed, -math.inf)[:, None]
 
 

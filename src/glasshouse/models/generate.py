@@ -1,0 +1,189 @@
+"""Continue prompts: one prefill, then one token for every row at a time out of a cache."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from glasshouse.errors import InputError
+from glasshouse.models.cache import KeyValueCache, empty_cache
+from glasshouse.models.config import TransformerConfig
+from glasshouse.models.sampling import (
+    SamplingConfig,
+    choose_tokens,
+    row_rules,
+    row_uniforms,
+)
+from glasshouse.models.transformer import Transformer
+
+Finish = Literal["stop", "length", "context"]
+"""A stop token or string came; max_new_tokens were reached; the model's context was full."""
+
+Decode = Callable[[Sequence[int]], str]
+"""Text of token ids; needed for stop strings only."""
+
+
+Step = Callable[[Transformer, Tensor, KeyValueCache], Tensor]
+"""Feeds one token a row and returns the logits of the next: `next_logits` or its compiled twin."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Continuation:
+    """What was added to one prompt."""
+
+    ids: list[int]
+    """New tokens, the stop token included: a trainer must see that the text was ended."""
+    logprobs: list[float]
+    """Log-probability of each, in nats, under the model without temperature or filters."""
+    finish: Finish
+    """Why it ended."""
+
+
+@torch.no_grad()
+def continue_prompts(
+    network: Transformer,
+    prompts: Sequence[Sequence[int]],
+    configs: Sequence[SamplingConfig],
+    *,
+    seeds: Sequence[int],
+    decode: Decode | None = None,
+    step: Step | None = None,
+) -> list[Continuation]:
+    """Continue one batch of prompts, each by its own rules and its own chance.
+
+    Args:
+        network: The model.
+        prompts: Token ids, from 1 to the whole context for each prompt.
+        configs: One for each prompt.
+        seeds: One for each prompt: what a row draws depends on nothing else in the batch.
+        decode: Text of token ids, if some config has stop strings.
+        step: A compiled `next_logits`; None: the plain one.
+
+    Raises:
+        InputError: If a prompt is empty, holds an unknown id or is longer than the context.
+    """
+    check_prompts(prompts, network.config)
+    if decode is None and any(config.stop_strings for config in configs):
+        raise InputError("stop_strings need a tokenizer, and this call has token ids only")
+    device = network.embed.weight.device
+    ids, starts = pad_left(prompts, device)
+    room = [network.config.context + 1 - len(prompt) for prompt in prompts]
+    budgets = [min(c.max_new_tokens, r) for c, r in zip(configs, room, strict=True)]
+    most = max(budgets)
+    cache = empty_cache(
+        network.config,
+        batch=len(prompts),
+        num_slots=ids.shape[1] + most - 1,
+        starts=starts,
+        device=device,
+        dtype=network.embed.weight.dtype,
+    )
+    rules = row_rules(configs, device)
+    uniforms = row_uniforms(seeds, most).to(device)
+    ends = _Ends(configs, budgets, decode, device)
+    logits = network.unembed(network.features(ids, cache=cache)[:, -1])
+    tokens = torch.empty(len(prompts), most, dtype=torch.long, device=device)
+    logprobs = torch.empty(len(prompts), most, device=device)
+    for index in range(most):
+        token, logprob = choose_tokens(logits.float(), uniforms[:, index : index + 1], rules)
+        tokens[:, index : index + 1], logprobs[:, index : index + 1] = token, logprob
+        if ends.all_reached(tokens[:, : index + 1]) or index + 1 == most:
+            break
+        logits = (step or next_logits)(network, token, cache)
+    rows = zip(tokens.tolist(), logprobs.tolist(), ends.reached(), strict=True)
+    return [
+        Continuation(ids=row[:length], logprobs=row_logprobs[:length], finish=finish)
+        for row, row_logprobs, (length, finish) in rows
+    ]
+
+
+def next_logits(
+    network: Transformer, token: Int[Tensor, "batch 1"], cache: KeyValueCache
+) -> Float[Tensor, "batch vocab"]:
+    """Feed one token a row and return the logits of the next."""
+    return network.unembed(network.features(token, cache=cache)[:, -1])
+
+
+def check_prompts(prompts: Sequence[Sequence[int]], config: TransformerConfig) -> None:
+    """Refuse prompts that the model cannot read, in one sentence.
+
+    Raises:
+        InputError: If a prompt is empty, holds an unknown id or is longer than the context.
+    """
+    for row, prompt in enumerate(prompts):
+        if not prompt:
+            raise InputError(f"prompts[{row}] is empty; give at least one token to begin with")
+        if len(prompt) > config.context:
+            raise InputError(
+                f"prompts[{row}] has {len(prompt)} tokens, but the model's context is "
+                f"{config.context}; shorten the prompt"
+            )
+        if not 0 <= min(prompt) <= max(prompt) < config.vocab_size:
+            raise InputError(
+                f"prompts[{row}] holds a token id outside the model's {config.vocab_size} ids; "
+                "was it encoded with another tokenizer?"
+            )
+
+
+def pad_left(
+    prompts: Sequence[Sequence[int]], device: torch.device
+) -> tuple[Int[Tensor, "batch seq"], Int[Tensor, " batch"] | None]:
+    """Align prompts at their ends; also where each begins, or None if all are equally long."""
+    longest = max(len(prompt) for prompt in prompts)
+    starts = [longest - len(prompt) for prompt in prompts]
+    rows = [[0] * start + list(p) for start, p in zip(starts, prompts, strict=True)]
+    ids = torch.tensor(rows, device=device)
+    return ids, torch.tensor(starts, device=device) if any(starts) else None
+
+
+class _Ends:
+    """Watches where each row ends: at a stop token, a stop string or its last allowed token."""
+
+    def __init__(
+        self,
+        configs: Sequence[SamplingConfig],
+        budgets: Sequence[int],
+        decode: Decode | None,
+        device: torch.device,
+    ) -> None:
+        self.configs, self.budgets, self.decode = configs, budgets, decode
+        self.lengths = torch.tensor(budgets, device=device)
+        self.stopped = torch.zeros(len(configs), dtype=torch.bool, device=device)
+        self.with_strings = [row for row, config in enumerate(configs) if config.stop_strings]
+        widest = max(len(config.stop_ids) for config in configs)
+        rows = [[*config.stop_ids] + [-1] * (widest - len(config.stop_ids)) for config in configs]
+        self.stop_ids = torch.tensor(rows, device=device) if widest else None
+
+    def all_reached(self, tokens: Int[Tensor, "batch token"]) -> bool:
+        """Take note of each row's newest token; say whether every row has ended."""
+        if self.stop_ids is None and not self.with_strings:
+            return False  # the budgets alone decide
+        count = tokens.shape[1]
+        stops = torch.zeros_like(self.stopped)
+        if self.stop_ids is not None:
+            stops = (tokens[:, -1:] == self.stop_ids).any(dim=1)
+        for row in self.with_strings:
+            if count <= self.lengths[row]:
+                stops[row] |= self._completes_a_string(row, tokens[row].tolist())
+        stops &= count <= self.lengths
+        self.lengths = self.lengths.where(~stops, count)
+        self.stopped |= stops
+        return bool((self.lengths <= count).all())
+
+    def reached(self) -> list[tuple[int, Finish]]:
+        """Length of each row and why it ended."""
+        rows = zip(
+            self.lengths.tolist(), self.stopped.tolist(), self.budgets, self.configs, strict=True
+        )
+        return [
+            (length, "stop" if stopped else "length" if budget == c.max_new_tokens else "context")
+            for length, stopped, budget, c in rows
+        ]
+
+    def _completes_a_string(self, row: int, ids: list[int]) -> bool:
+        assert self.decode is not None
+        text = self.decode(ids)
+        return any(string in text for string in self.configs[row].stop_strings)
