@@ -1,0 +1,63 @@
+"""The file of step results."""
+
+import pytest
+
+from glasshouse.errors import RunError
+from glasshouse.training import StepResult
+from glasshouse.training.metrics import MetricsFile, cut_metrics, read_metrics
+
+
+def result(step: int, loss: float = 1.0) -> StepResult:
+    return StepResult(
+        step=step, loss=loss, lr=0.1, grad_norm=1.0, tokens=step, tokens_per_second=1.0
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    file = MetricsFile(path)
+    for step in (1, 2, 3):
+        file.append(result(step, loss=step / 3))
+    file.close()
+    return path
+
+
+class TestReadMetrics:
+    def test_gives_back_every_bit(self, path):
+        """Numbers are written so that reading them gives the same float."""
+        assert read_metrics(path) == [result(s, loss=s / 3) for s in (1, 2, 3)]
+
+    def test_leaves_out_a_line_that_was_cut_off(self, path):
+        """A full disk can stop a line half-way."""
+        path.write_bytes(path.read_bytes()[:-10])
+        assert [r.step for r in read_metrics(path)] == [1, 2]
+
+    def test_refuses_a_line_that_is_no_result(self, path):
+        """With the line's number."""
+        path.write_bytes(b"[]\n")
+        with pytest.raises(RunError, match="line 1 is damaged"):
+            read_metrics(path)
+
+    def test_refuses_steps_that_do_not_count_up(self, path):
+        """Each step stands there exactly once."""
+        path.write_bytes(path.read_bytes() * 2)
+        with pytest.raises(RunError, match="line 4 is step 1"):
+            read_metrics(path)
+
+
+class TestCutMetrics:
+    def test_leaves_the_lines_up_to_the_checkpoint(self, path):
+        """What came after is done again, and must not stand there twice."""
+        cut_metrics(path, 2)
+        assert [r.step for r in read_metrics(path)] == [1, 2]
+
+    def test_refuses_a_file_with_fewer_lines_than_the_checkpoint(self, path):
+        """A checkpoint is saved after its lines, so somebody has changed the file."""
+        with pytest.raises(RunError, match="3 whole lines"):
+            cut_metrics(path, 4)
+
+    def test_refuses_a_missing_file(self, tmp_path):
+        """Half a run folder."""
+        with pytest.raises(RunError, match="missing"):
+            cut_metrics(tmp_path / "none.jsonl", 0)
