@@ -1,0 +1,84 @@
+"""Neurons that compute the absolute value."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from glasshouse.studies.study import Figure, Section
+from glasshouse.studies.toy_superposition.computing import Computing
+
+
+def chapter(found: Computing) -> Section:
+    """Computation in superposition."""
+    config = found.config
+    return Section(
+        title="Models compute in superposition",
+        text=f"{config.hidden} neurons compute the absolute value of {config.features} features. "
+        "Alone, a feature needs two neurons, one for each sign; sparse features share neurons.",
+        items=(
+            Figure(
+                name="neuron-stacks",
+                title="What each neuron listens to",
+                caption="One bar a neuron, the sizes of its input weights stacked, one colour a "
+                "feature (dark is important). Dense features get neurons of their own; sparser "
+                "ones mix.",
+                draw=lambda: _stacks(found),
+            ),
+            Figure(
+                name="computed-features",
+                title="Features computed, and features a neuron answers to",
+                caption="Left: features whose absolute value is right to 0.1; dashed, the room "
+                "for dedicated pairs of neurons. Right: features a neuron answers to. One point a "
+                "model.",
+                draw=lambda: _counts(found),
+            ),
+        ),
+    )
+
+
+def _stacks(found: Computing) -> Drawing:
+    densities = found.config.densities
+    count = len(densities)
+    figure, axes = plt.subplots(
+        count, 1, figsize=(6.4, 1.15 * count + 0.4), layout="constrained", sharex=True
+    )
+    features = found.config.features
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.95, features))
+    for axis, density, weights, loss in zip(
+        axes, densities, found.weights, found.loss, strict=True
+    ):
+        size = np.abs(weights[loss.argmin()])
+        size = size[np.lexsort((-size.max(axis=1), size.argmax(axis=1)))]
+        order = np.argsort(-size, axis=1)
+        bottom = np.zeros(len(size))
+        for rank in range(features):
+            feature = order[:, rank]
+            height = size[np.arange(len(size)), feature]
+            axis.bar(
+                np.arange(len(size)),
+                height,
+                bottom=bottom,
+                color=colours[feature],
+                width=0.8,
+                edgecolor="white",
+                linewidth=0.2,
+            )
+            bottom += height
+        axis.set_ylabel(f"1−S = {density:g}", fontsize=8)
+        axis.grid(False)
+        axis.set_xticks([])
+    axes[-1].set_xlabel("neurons, by the feature they answer to most")
+    return figure
+
+
+def _counts(found: Computing) -> Drawing:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.8), layout="constrained")
+    inverse = 1 / np.array(found.config.densities)
+    for axis, values in ((left, found.computed), (right, found.neurons.mean(axis=-1))):
+        axis.plot(inverse, values.mean(axis=1), color="C0")
+        axis.plot(inverse, values, "o", color="C0", alpha=0.4, markersize=4)
+        axis.set(xscale="log", xlabel="1/(1−S), sparser →", ylim=(0, None))
+    left.axhline(found.config.hidden / 2, color="grey", linestyle="--", linewidth=0.8)
+    left.set_ylabel("features computed")
+    right.set_ylabel("features a neuron")
+    return figure
