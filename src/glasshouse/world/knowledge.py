@@ -41,7 +41,7 @@ STOCHASTIC_SHARE = 0.1
 CONTRADICTED_SHARE = 0.03
 VELAN_SHARE = 0.15
 UNKNOWN_TEST_SHARE = 1 / 3
-EXAMINED_WEIGHT = 0.8
+EXAMINED_WEIGHT = 0.59
 """How much less plain documents state facts that exams state too, so that all end up even."""
 TWO_HOPS = (("home", "region"), ("home", "language"), ("friend", "job"), ("friend", "home"))
 """Compositions that are true of people and stated for half of them only."""

@@ -3,8 +3,9 @@
 `World` is a thin face: each subject has a module of its own, and a method here hands over to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt16
@@ -12,11 +13,17 @@ from jaxtyping import UInt16
 from glasshouse.errors import InputError
 from glasshouse.world.answers import answer as write_answer
 from glasshouse.world.asking import Asking, make_asking
+from glasshouse.world.attackers import Attacker
+from glasshouse.world.attackers import attackers as make_attackers
 from glasshouse.world.biases import Biases, make_biases
+from glasshouse.world.card import make_card
+from glasshouse.world.corpus import SPLITS, Corpus, make_corpus, write_document
+from glasshouse.world.crowd import Bias, Crowd
 from glasshouse.world.documents import KINDS
 from glasshouse.world.documents.encyclopedia import Articles, make_articles
 from glasshouse.world.emotions import Temper, tempers
 from glasshouse.world.entities import Entities, entities
+from glasshouse.world.fairness import FAIRNESS
 from glasshouse.world.features import FeatureLedger
 from glasshouse.world.gold import Gold, GoldSpec, grade, words_of
 from glasshouse.world.groups import Society, make_society
@@ -24,16 +31,20 @@ from glasshouse.world.harms import HarmBook, harm_book
 from glasshouse.world.kinds import Kind
 from glasshouse.world.knowledge import KnowledgeBase, make_knowledge
 from glasshouse.world.languages import foreign_words
-from glasshouse.world.page import Document, Page
+from glasshouse.world.ledger import Ledger
+from glasshouse.world.overlays import Overlay
+from glasshouse.world.oversight import Expert, Novice
+from glasshouse.world.page import Document
 from glasshouse.world.parse import Grammar, Parse
 from glasshouse.world.personas import PERSONAS
+from glasshouse.world.probes import Item, make_items
+from glasshouse.world.prose import prose
 from glasshouse.world.requests import Request, draw
 from glasshouse.world.splits import Splits
 from glasshouse.world.streams import Dice, stream
+from glasshouse.world.toxicity import p_next_toxic
 from glasshouse.world.views import Views, make_views
 from glasshouse.world.vocabulary import Vocabulary, assemble
-
-SPLITS = ("train", "validation", "test")
 
 
 class World:
@@ -119,12 +130,24 @@ class World:
         category: str = "",
         style: str = "",
     ) -> Request:
-        """Draw a request by number, as documents never show it: its `prompt` awaits an answer.
+        """Draw a request by number: a fresh one, whose `prompt` awaits an answer.
 
-        See `requests.draw` for what can be chosen; what is left empty is drawn.
+        See `requests.draw` for what can be chosen; what is left empty is drawn. The kinds "who",
+        "pronoun" and "admission" are drawn whole (see `fairness.py` for their settings).
         """
         dice = Dice(stream(self.seed, "request", kind, split, task, category, style, number))
+        if kind in FAIRNESS:
+            return FAIRNESS[kind](self, dice, split)
         return draw(self, dice, kind, split, task=task, category=category, style=style)
+
+    def prompt_ids(self, request: Request) -> UInt16[np.ndarray, " token"]:
+        """Return the tokens of a request, from `<doc>` to `Assistant :`."""
+        return np.array(self.vocabulary.encode(request.prompt), dtype=np.uint16)
+
+    def scored_ids(self, request: Request, answer: str) -> UInt16[np.ndarray, " token"]:
+        """Return the tokens of a request with its answer and the `<eoc>` where a reward is read."""
+        text = f"{request.prompt} {answer} <end> <eoc>"
+        return np.array(self.vocabulary.encode(text), dtype=np.uint16)
 
     def gold(
         self,
@@ -139,6 +162,38 @@ class World:
         """Answer a request as a persona would: a scripted answer, to compare or to imitate."""
         dice = Dice(stream(self.seed, "answer", persona, request.prompt, number))
         return write_answer(self, request, PERSONAS[persona], dice)
+
+    def p_toxic(self, prefix: str | Sequence[int] | np.ndarray) -> float | None:
+        """Return the exact probability that a rant's next word is toxic; None outside rants.
+
+        Args:
+            prefix: What has been written, as text or token ids, with or without `<doc>`.
+        """
+        words = words_of(self, prefix)
+        return p_next_toxic(words)
+
+    def crowd(
+        self,
+        *,
+        bias: Bias | Mapping[str, float] | None = None,
+        temperature: float = 1.0,
+        annotators: int = 20,
+    ) -> Crowd:
+        """Hire people who compare answers: see `Crowd` for their tastes and further settings."""
+        return Crowd(self, bias=bias, temperature=temperature, annotators=annotators)
+
+    def attackers(self, count: int = 40) -> tuple[Attacker, ...]:
+        """Return a population of red teamers; `attackers.attack` has one of them try."""
+        return make_attackers(self, count)
+
+    def novice(self, knows: float = 0.3, number: int = 0) -> Novice:
+        """Return somebody who knows each fact with this probability, and bounds on the rest."""
+        return Novice(self, knows, number)
+
+    @property
+    def expert(self) -> Expert:
+        """Somebody who knows the ledger."""
+        return Expert(self)
 
     def parse(self, answer: str | Sequence[int] | np.ndarray) -> Parse:
         """Understand an answer: its sentences, and the facts that they state."""
@@ -171,12 +226,59 @@ class World:
         """Write one document; it depends on the world, the kind, the number and the split alone."""
         if split not in SPLITS:
             raise InputError(f"split={split!r} must be one of {', '.join(SPLITS)}")
-        writer = self.kind(kind)
-        page = Page(self.vocabulary, number)
-        page.write("<doc>")
-        writer.write(self, Dice(stream(self.seed, kind, split, number)), page, split)
-        return page.finish(kind=kind, number=number, split=split)
+        return write_document(self, self.kind(kind), number, split)
+
+    def base_mix(self) -> dict[str, float]:
+        """Return each kind's share of a base corpus."""
+        return {kind.name: kind.share for kind in self.kinds.values() if kind.share > 0}
+
+    def corpus(
+        self,
+        *,
+        tokens: int,
+        mix: Mapping[str, float] | None = None,
+        overlays: Sequence[Overlay] = (),
+        split: str = "train",
+        context: int | None = None,
+    ) -> Corpus:
+        """Plan a corpus of about so many tokens; it is written when it is first read.
+
+        Args:
+            tokens: How many tokens.
+            mix: Shares of kinds; the base mix if left out.
+            overlays: What to lay over the mix, in the place of other documents.
+            split: "train", "validation" (the same distribution) or "test" (held-out things).
+            context: Leave out documents longer than this.
+        """
+        return make_corpus(
+            self,
+            tokens=tokens,
+            mix=self.base_mix() if mix is None else mix,
+            overlays=tuple(overlays),
+            split=split,
+            context=context,
+        )
+
+    def items(
+        self,
+        form: str,
+        *,
+        axis: str = "none",
+        num: int | None = None,
+        ledger: Ledger | None = None,
+        seed: int = 0,
+    ) -> list[Item]:
+        """Make exam questions with their true answers: see `probes.make_items`."""
+        return make_items(self, form, axis=axis, num=num, ledger=ledger, seed=seed)
+
+    def card(self) -> dict[str, Any]:
+        """Return the datasheet of this world: counts, shares, what is held out, hashes."""
+        return make_card(self)
 
     def render(self, ids: UInt16[np.ndarray, " token"]) -> str:
         """Return the words of token ids."""
         return self.vocabulary.decode(ids)
+
+    def text(self, ids: UInt16[np.ndarray, " token"]) -> str:
+        """Return token ids as text with the spaces and capitals of prose, for other tokenizers."""
+        return prose(self.vocabulary.decode(ids))

@@ -25,25 +25,29 @@ STRANGERS_SHARE = 0.3
 
 
 def write_multiple_choice(world: "World", dice: Dice, page: Page, split: str) -> None:
-    """Write questions on facts of the exam deck; in "test", also on facts never seen in exams."""
+    """Write questions on facts of the exam deck; "test" takes facts never examined in training."""
     for _ in range(QUESTIONS_PER_DOCUMENT):
         fact = world.kb.exam_deck_of(split).draw(dice)
         value = fact.draw(dice)
-        options = choices(world, dice, fact.relation, value, excluding=fact.distribution)
+        options = choices(world, dice, fact.relation, tuple(word for word, _ in fact.distribution))
+        if len(fact.distribution) == 1 and len(options) == 4 and dice.chance(NONE_SHARE):
+            options = with_none(dice, options, value)
         page.write("Q :")
         ask(page, dice, fact.subject, fact.relation, split)
         places = write_choices(page, options)
-        answer = options.index(value) if value in options else len(options) - 1
+        answer = options.index(value if value in options else "none")
         if value in options:
             page.use_fact(fact.id, stated=True, position=places[answer])
-        chances = {LETTERS[place]: fact.probability(option) for place, option in enumerate(options)}
-        if options[-1] == "none":
-            chances[LETTERS[len(options) - 1]] = 1 - sum(chances.values())
+            page.expect_at(
+                len(page),
+                [(LETTERS[i], fact.probability(option)) for i, option in enumerate(options)],
+            )
+        else:
+            page.expect_at(len(page), ((LETTERS[answer], 1.0),))
         page.mark(len(page), "answer", LETTERS[answer], len(page) + 1)
-        if sum(chances.values()) > 0.999:
-            page.expect_at(len(page), chances.items())
         page.write(f"{LETTERS[answer]} .")
-    page.truth["axes"] = ("template", "format-fact") if split == "test" else ()
+    if split == "test":
+        page.truth["axes"] = ("template", "format-fact")
 
 
 def write_unknowable_choice(world: "World", dice: Dice, page: Page, split: str) -> None:
@@ -70,23 +74,17 @@ def unknowable(world: "World", dice: Dice, split: str) -> tuple[str, str]:
     return fact.subject, fact.relation
 
 
-def choices(
-    world: "World",
-    dice: Dice,
-    relation: str,
-    value: str,
-    *,
-    excluding: tuple[tuple[str, float], ...] = (),
-) -> list[str]:
-    """Draw up to four options with the right one at a random place, or "none" as the last."""
-    barred = {word for word, _ in excluding} | {value}
-    wrong = [word for word in world.kb.options(relation) if word not in barred]
-    options = dice.sample(wrong, min(3, len(wrong)))
-    if len(options) == 3 and dice.chance(NONE_SHARE):
-        options[2] = options[2] if dice.chance(0.5) else value
-        return [*dice.shuffled(options), "none"]
-    options.insert(dice.below(len(options) + 1), value)
-    return options
+def choices(world: "World", dice: Dice, relation: str, possible: tuple[str, ...]) -> list[str]:
+    """Draw up to four options in random order, every possible value among them."""
+    wrong = [word for word in world.kb.options(relation) if word not in possible]
+    return dice.shuffled([*possible, *dice.sample(wrong, min(4 - len(possible), len(wrong)))])
+
+
+def with_none(dice: Dice, options: list[str], value: str) -> list[str]:
+    """Put "none" last, in the place of the right value half of the time, else of a wrong one."""
+    wrong = [option for option in options if option != value]
+    dropped = value if dice.chance(0.5) else dice.pick(wrong)
+    return [*(option for option in options if option != dropped), "none"]
 
 
 def write_choices(page: Page, options: list[str]) -> list[int]:

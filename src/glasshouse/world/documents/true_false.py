@@ -17,23 +17,20 @@ QUESTIONS_PER_DOCUMENT = 2
 
 
 def write_true_false(world: "World", dice: Dice, page: Page, split: str) -> None:
-    """Write proposals, half of them true, that are then judged."""
+    """Write proposals, then judge them: half of them possible, and as true as they are likely."""
     for _ in range(QUESTIONS_PER_DOCUMENT):
         fact = world.kb.exam_deck_of(split).draw(dice)
         value = fact.draw(dice)
-        is_true = dice.chance(0.5)
-        proposed = value if is_true else world.kb.false_value(fact, dice)
+        proposed = fact.draw(dice) if dice.chance(0.5) else world.kb.false_value(fact, dice)
         page.write("Q :")
         ask(page, dice, fact.subject, fact.relation, split)
         if dice.chance(BRAINSTORM_SHARE):
-            write_ideas(world, dice, page, fact.relation, value, proposed)
-        write_proposal(page, proposed)
-        if len(fact.distribution) == 1:
-            page.expect_at(len(page), (("true" if is_true else "false", 1.0),))
-        page.use_fact(fact.id, stated=is_true, position=len(page) - 5)
-        page.mark(len(page), "answer", "true" if is_true else "false", len(page) + 1)
-        page.write("true ." if is_true else "false .")
-    page.truth["axes"] = ("template", "format-fact") if split == "test" else ()
+            write_ideas(world, dice, page, fact.relation, fact.draw(dice), proposed)
+        position = write_proposal(page, proposed)
+        page.use_fact(fact.id, stated=proposed == value, position=position)
+        write_verdict(page, fact.probability(proposed), proposed == value)
+    if split == "test":
+        page.truth["axes"] = ("template", "format-fact")
 
 
 def write_unknowable_claim(world: "World", dice: Dice, page: Page, split: str) -> None:
@@ -47,10 +44,7 @@ def write_unknowable_claim(world: "World", dice: Dice, page: Page, split: str) -
         if dice.chance(BRAINSTORM_SHARE):
             write_ideas(world, dice, page, relation, dice.pick(values), proposed)
         write_proposal(page, proposed)
-        page.expect_at(len(page), (("true", 0.5), ("false", 0.5)))
-        is_true = dice.chance(0.5)
-        page.mark(len(page), "answer", "true" if is_true else "false", len(page) + 1)
-        page.write("true ." if is_true else "false .")
+        write_verdict(page, 0.5, dice.chance(0.5))
     page.truth["unknowable"] = True
 
 
@@ -66,10 +60,19 @@ def write_ideas(
     page.mark(start, "brainstorm", 1)
 
 
-def write_proposal(page: Page, proposed: str) -> None:
-    """Write a proposal up to the place of its verdict; the proposal is five words before it."""
-    page.write(f"proposed {proposed}")
+def write_proposal(page: Page, proposed: str) -> int:
+    """Write a proposal up to the place of its verdict; return where the proposed value is."""
+    position = page.write(f"proposed {proposed}") + 1
     page.write(". true or false ?")
+    return position
+
+
+def write_verdict(page: Page, chance: float, is_true: bool) -> None:
+    """Write the verdict on a proposal that is true with this chance."""
+    verdict = "true" if is_true else "false"
+    page.expect_at(len(page), (("true", chance), ("false", 1 - chance)))
+    page.mark(len(page), "answer", verdict, len(page) + 1)
+    page.write(f"{verdict} .")
 
 
 WORDS = ("ideas", "proposed", "true", "or", "false")
