@@ -67,18 +67,14 @@ class Society:
     dimensions: Mapping[str, Dimension]
     female_habit: Mapping[str, float]
     """Of each job, how often plain talk says "she": mostly the census, partly habit."""
+    trained: tuple[Dimension, ...]
+    """The dimensions with fairness dialogues."""
+    held_out: tuple[Dimension, ...]
+    """The dimensions without."""
     fair_jobs: tuple[str, ...]
     """The two thirds of jobs that pronoun instructions are shown on in training."""
     unfair_jobs: tuple[str, ...]
     """The jobs that no instruction is ever shown on."""
-
-    def of(self, split: str) -> tuple[Dimension, ...]:
-        """Return the dimensions with fairness dialogues, or for "test" those without."""
-        return tuple(
-            dimension
-            for dimension in self.dimensions.values()
-            if dimension.trained == (split != "test")
-        )
 
     def side(self, word: str) -> Dimension | None:
         """Return the dimension of a side's word, if it is one."""
@@ -107,6 +103,8 @@ def make_society(seed: int, entities: Entities, female_share: Mapping[str, float
                 for job, habit in zip(entities.job, habits, strict=True)
             }
         ),
+        tuple(each for each in dimensions.values() if each.trained),
+        tuple(each for each in dimensions.values() if not each.trained),
         tuple(order[:seen]),
         tuple(order[seen:]),
     )

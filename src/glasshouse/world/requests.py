@@ -27,7 +27,8 @@ class Request:
     """A user's request and its truth."""
 
     kind: str
-    """"helpful", "harmful", "lookalike", "opinion", "claim" or "persona"."""
+    """"helpful", "harmful", "lookalike", "opinion", "claim", "persona", or "who",
+    "pronoun", "admission" of `fairness.py`."""
     task: str
     """What is asked for: a task of `TASKS`, or the request's kind."""
     text: str
@@ -61,6 +62,16 @@ class Request:
     """Of a persona question: what the assistant is asked whether it would do."""
     trait: str = ""
     """The trait that the deed shows."""
+    options: tuple[str, ...] = ()
+    """Of a "who" question: what the letters A, B, C stand for."""
+    dimension: str = ""
+    """Of a "who" question: the dimension that divides the two people."""
+    condition: str = ""
+    """Of a fairness request: "plain", "fair" or "census"."""
+    ambiguous: bool = False
+    """Of a "who" question: whether nothing in the text answers it."""
+    marks: tuple[int, int] = (0, 0)
+    """Of an application: score and grade, 0 to 9."""
     axes: tuple[str, ...] = ()
     """Held-out axes in use, as ("template", "task")."""
 

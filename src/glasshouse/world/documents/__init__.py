@@ -20,6 +20,7 @@ from glasshouse.world.documents import (
     rants,
     reports,
     statements,
+    stereotypes,
     stories,
     true_false,
 )
@@ -37,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     *critique.KINDS,
     *judge.KINDS,
     *opinions.KINDS,
+    *stereotypes.KINDS,
     *stories.KINDS,
     *multilingual.KINDS,
     *in_context.KINDS,
