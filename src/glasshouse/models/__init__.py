@@ -4,6 +4,9 @@
 - `transformer`: the one Transformer; seeded `initialise`
 - `cost`: parameters and floating-point operations
 - `tokenizer`: words or byte-level BPE to ids and back
+- `sampling`, `generate`: how the next token is chosen, and texts grown from a `cache`
+- `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
+- `superposition`: toy models whose features are known
 """
 
 from glasshouse.models.cache import KeyValueCache, empty_cache
@@ -18,17 +21,25 @@ from glasshouse.models.config import (
     tiny,
 )
 from glasshouse.models.cost import count_params, flops_per_token
+from glasshouse.models.generate import Continuation, continue_prompts
+from glasshouse.models.language_model import Completion, LanguageModel
+from glasshouse.models.sampling import SamplingConfig
 from glasshouse.models.tokenizer import Tokenizer, train_bpe, word_tokenizer
 from glasshouse.models.transformer import Transformer, initialise
 
 __all__ = [
     "AttentionConfig",
+    "Completion",
+    "Continuation",
     "KeyValueCache",
+    "LanguageModel",
     "MlpConfig",
     "PositionConfig",
+    "SamplingConfig",
     "Tokenizer",
     "Transformer",
     "TransformerConfig",
+    "continue_prompts",
     "count_params",
     "empty_cache",
     "flops_per_token",

@@ -1,0 +1,193 @@
+"""A network with its tokenizer: load it, let it speak, ask how likely it finds a text, save it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from glasshouse.errors import InputError
+from glasshouse.files import folder_atomically
+from glasshouse.models.files import read_model, write_model
+from glasshouse.models.find import find_model
+from glasshouse.models.generate import Finish, check_prompts, continue_prompts, pad_left
+from glasshouse.models.sampling import SamplingConfig, row_seeds
+from glasshouse.models.tokenizer import Tokenizer
+from glasshouse.models.transformer import Transformer
+
+Prompt = str | Sequence[int]
+"""Text, or token ids."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What a model added to a prompt."""
+
+    text: str
+    """The new text, up to the stop token or string."""
+    ids: list[int]
+    """The new tokens, the stop token included: who trains on it must see that the text ended."""
+    logprobs: list[float]
+    """Log-probability of each token in nats, under the model without temperature or filters."""
+    finish: Finish
+    """`stop`, `length` (max_new_tokens) or `context` (the model's context was full)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A network, its tokenizer, and where they came from."""
+
+    network: Transformer
+    """Token ids to logits."""
+    tokenizer: Tokenizer
+    """Text to token ids and back."""
+    origin: str
+    """A path, a hub id, or what made it."""
+
+    @classmethod
+    def load(cls, where: str | Path, *, device: str | torch.device = "cpu") -> "LanguageModel":
+        """Load a run's newest checkpoint (folder or `run:NAME`), a model directory, or a hub id.
+
+        Raises:
+            RunError: If what is there is missing, half-written, of another version or pickled.
+            InputError: If it is a hub id that is not on this disk.
+        """
+        folder = find_model(where)
+        network, tokenizer = read_model(folder)
+        return cls(network.to(device).eval(), tokenizer, str(folder))
+
+    def save(self, directory: str | Path) -> None:
+        """Write a new model directory in Hugging Face layout; it is whole or absent.
+
+        Raises:
+            InputError: If the directory exists and is not empty.
+            OSError: If the disk is full.
+        """
+        directory = Path(directory)
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise InputError(f"{directory} exists already; choose a new folder to save into")
+        with folder_atomically(directory) as draft:
+            write_model(draft, self.network, self.tokenizer)
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Token ids of a prompt, whichever way it was given."""
+        return (
+            self.tokenizer.encode(prompt) if isinstance(prompt, str) else [int(i) for i in prompt]
+        )
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: SamplingConfig | Sequence[SamplingConfig] | None = None,
+        *,
+        seed: int | Sequence[int] = 0,
+        batch_size: int = 256,
+    ) -> list[Completion]:
+        """Continue prompts.
+
+        Args:
+            prompts: Texts or token ids, of any lengths.
+            sampling: One config for all prompts or one for each; None: the defaults, which also
+                stop at the tokenizer's end token.
+            seed: One number, from which each prompt's chance is derived, or one for each. Batch
+                neighbours have no part in it.
+            batch_size: Prompts continued at once; those of like length go together.
+
+        Returns:
+            One completion for each prompt, in their order.
+
+        Raises:
+            InputError: If a prompt is empty, longer than the context, or cannot be encoded.
+        """
+        ids = [self.encode(prompt) for prompt in prompts]
+        check_prompts(ids, self.network.config)
+        configs = self._configs(sampling, len(ids))
+        seeds = row_seeds(seed, len(ids))
+        found: dict[int, Completion] = {}
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        for first in range(0, len(order), batch_size):
+            rows = order[first : first + batch_size]
+            grown = continue_prompts(
+                self.network,
+                [ids[row] for row in rows],
+                [configs[row] for row in rows],
+                seeds=[seeds[row] for row in rows],
+                decode=self.tokenizer.decode,
+            )
+            for row, new in zip(rows, grown, strict=True):
+                text = self._text(new.ids, configs[row])
+                found[row] = Completion(
+                    text=text, ids=new.ids, logprobs=new.logprobs, finish=new.finish
+                )
+        return [found[row] for row in range(len(ids))]
+
+    def logprobs(
+        self,
+        prompts: Sequence[Prompt],
+        continuations: Sequence[Prompt],
+        *,
+        batch_size: int = 64,
+    ) -> list[list[float]]:
+        """Log-probability, in nats, of every token of each continuation after its prompt.
+
+        Prompt and continuation are encoded apart, so a text's tokens do not change with what
+        follows. Texts of like length go together.
+
+        Raises:
+            InputError: If the two lists differ in length, a prompt is empty, or a prompt and its
+                continuation do not fit the context.
+        """
+        if len(prompts) != len(continuations):
+            raise InputError(
+                f"{len(prompts)} prompts and {len(continuations)} continuations; give pairs"
+            )
+        heads = [self.encode(prompt) for prompt in prompts]
+        tails = [self.encode(continuation) for continuation in continuations]
+        check_prompts(heads, self.network.config)
+        # The last token is predicted but never read, so a text may exceed the context by one.
+        texts = [head + tail for head, tail in zip(heads, tails, strict=True)]
+        check_prompts([text[:-1] or text for text in texts], self.network.config)
+        found: dict[int, list[float]] = {}
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for first in range(0, len(order), batch_size):
+            rows = order[first : first + batch_size]
+            batch = token_logprobs(self.network, [texts[row] for row in rows])
+            for row, values in zip(rows, batch, strict=True):
+                found[row] = values[len(heads[row]) - 1 :]
+        return [found[row] for row in range(len(texts))]
+
+    def _configs(
+        self, sampling: SamplingConfig | Sequence[SamplingConfig] | None, num_rows: int
+    ) -> list[SamplingConfig]:
+        if sampling is None:
+            end = self.tokenizer.end_id
+            sampling = SamplingConfig(stop_ids=() if end is None else (end,))
+        if isinstance(sampling, SamplingConfig):
+            return [sampling] * num_rows
+        if len(sampling) != num_rows:
+            raise InputError(
+                f"{len(sampling)} sampling configs for {num_rows} prompts; give one each or one"
+            )
+        return list(sampling)
+
+    def _text(self, ids: list[int], config: SamplingConfig) -> str:
+        """Text of new tokens, up to what stopped it."""
+        if ids[-1] in config.stop_ids:
+            ids = ids[:-1]
+        text = self.tokenizer.decode(ids)
+        cuts = [text.find(string) for string in config.stop_strings]
+        return text[: min((cut for cut in cuts if cut >= 0), default=len(text))]
+
+
+@torch.no_grad()
+def token_logprobs(network: Transformer, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Log-probability of every token of each text but its first, in nats."""
+    ids, starts = pad_left(texts, network.embed.weight.device)
+    if ids.shape[1] == 1:
+        return [[] for _ in texts]
+    starts = None if starts is None else starts.clamp(max=ids.shape[1] - 2)
+    logits = network(ids[:, :-1], starts=starts).float()
+    chosen = logits.gather(2, ids[:, 1:, None]).squeeze(2) - logits.logsumexp(dim=2)
+    return [
+        row[len(row) - len(text) + 1 :] for row, text in zip(chosen.tolist(), texts, strict=True)
+    ]
