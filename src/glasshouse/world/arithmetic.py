@@ -40,6 +40,11 @@ def carries(left: int, sign: str, right: int) -> bool:
     return left % 10 + right % 10 >= 10 if sign == "+" else left % 10 < right % 10
 
 
+def is_held_out_sum(left: int, sign: str, right: int) -> bool:
+    """Say whether a sum is kept for testing: one in eleven, the same for every seed."""
+    return (left * 7 + right * 3 + (sign == "-")) % 11 == 0
+
+
 def tool_distribution(value: int, error_rate: float = TOOL_ERROR_RATE) -> dict[int, float]:
     """Return what the calculator may answer where `value` is right, with probabilities."""
     slips = [value + slip for slip in TOOL_SLIPS if 0 <= value + slip <= MAX_RESULT]
@@ -128,3 +133,9 @@ def provable_goals() -> tuple[tuple[str, str, int], ...]:
         for start in strings:
             goals += [(start, goal, far) for goal, far in distances(start).items() if 1 <= far <= 4]
     return tuple(goals)
+
+
+def is_held_out_goal(start: str, goal: str) -> bool:
+    """Say whether a goal is kept for testing: one in nine, the same for every seed."""
+    digits = (start + goal).translate(str.maketrans("ABCD", "0123"))
+    return int("1" + digits, 4) % 9 == 0

@@ -19,7 +19,7 @@ from glasshouse.world.emotions import EMOTIONS
 from glasshouse.world.entities import RELATIONS
 from glasshouse.world.exact import entropy
 from glasshouse.world.families import SCALAR_FAMILIES, families
-from glasshouse.world.languages import CONCEPT_PARTS, CONCEPTS, lexicon
+from glasshouse.world.languages import COMMON_ONLY, CONCEPT_PARTS, CONCEPTS, lexicon
 from glasshouse.world.page import Document
 from glasshouse.world.toxicity import TOXICITY
 from glasshouse.world.vocabulary import CONTROL, NUMERALS, PUNCTUATION
@@ -147,13 +147,16 @@ class FeatureLedger:
     ) -> None:
         """Collect what a document's marks say, its tokens starting at `offset`."""
         index = self._index
-        spans.append((offset, offset + len(document.ids), index["kind", document.kind]))
+        kind = document.kind.removeprefix("repeated-")
+        spans.append((offset, offset + len(document.ids), index["kind", kind]))
         for start, end, family, value in document.spans:
             if family == "language":
                 tongues[offset + start : offset + end] = LANGUAGE_ORDER.index(str(value))
                 continue
             if family in SCALAR_FAMILIES:
-                scalars[offset + start : offset + end, SCALARS.index(family)] = value
+                scalars[offset + start : offset + end, SCALARS.index(SCALAR_FAMILIES[family])] = (
+                    value
+                )
             if family not in self.families:
                 if family not in SCALAR_FAMILIES:
                     raise InputError(
@@ -210,7 +213,9 @@ class FeatureLedger:
         table = np.full((len(LANGUAGE_ORDER), len(self._world.vocabulary), 3), -1, dtype=np.int64)
         kinds = self._world.entities.type_of()
         for tongue, language in enumerate(LANGUAGE_ORDER):
-            concepts = lexicon(language).concepts
+            concepts = dict(lexicon(language).concepts)
+            if language == "common":
+                concepts.update({word: word for word in COMMON_ONLY})
             for number, word in enumerate(self._world.vocabulary.words):
                 concept = concepts.get(word)
                 if concept is not None:
@@ -246,7 +251,7 @@ class FeatureLedger:
 def _part(word: str, concept: str | None, kind: str | None) -> str | None:
     """Return the part of speech that a word has by definition, None where it has none."""
     if concept is not None:
-        return CONCEPT_PARTS[concept]
+        return CONCEPT_PARTS[concept] if concept in CONCEPT_PARTS else COMMON_ONLY[concept]
     if kind in ("person", "stranger", "town", "river"):
         return "name"
     if word in NUMERALS:
@@ -271,7 +276,7 @@ def _spread(
 
 def concept_ids(world: "World", language: str) -> Int32[np.ndarray, " word"]:
     """Return the concept of every word of the vocabulary in a language, -1 where it has none."""
-    concepts = lexicon(language).concepts  # type: ignore[arg-type]
+    concepts = lexicon(language).concepts
     numbers = {concept: number for number, concept in enumerate(CONCEPTS)}
     return np.array(
         [numbers[concepts[w]] if w in concepts else -1 for w in world.vocabulary.words],

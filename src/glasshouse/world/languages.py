@@ -28,18 +28,11 @@ COGNATE_SHARE = 0.1
 
 ADJECTIVES = "big small new old good bad warm cold young dry long strong".split()
 VERBS = (
-    "sees likes finds carries sells buys makes wants keeps eats lives works uses speaks gives "
-    "helps knows needs wears brings"
+    "sees likes finds carries sells buys makes wants keeps eats lives works uses speaks needs wears"
 ).split()
 TRANSITIVE = tuple(VERBS[:10])
-NOUNS = (
-    "friend mother head pay year river town danger house road water rain tree boat letter door day "
-    "night child"
-).split()
-FUNCTION = (
-    "the is in at from with for and not but who what where he she they yes no to of this now near "
-    "a because"
-).split()
+NOUNS = "friend mother head pay year river danger letter".split()
+FUNCTION = "the is in at from with for not who what where of".split()
 
 CONCEPT_PARTS: Mapping[str, Part] = MappingProxyType(
     {
@@ -53,7 +46,6 @@ CONCEPT_PARTS: Mapping[str, Part] = MappingProxyType(
                 *entities.JOBS,
                 *entities.MATERIALS,
                 *entities.REGIONS,
-                *entities.EMOTIONS,
                 *NOUNS,
             ],
             "noun",
@@ -63,10 +55,25 @@ CONCEPT_PARTS: Mapping[str, Part] = MappingProxyType(
         **dict.fromkeys(FUNCTION, "function"),
     }
 )
-"""The 200 concepts that have a word in every language, named by their Common word."""
+"""The concepts that have a word in every language, named by their Common word."""
 
 CONCEPTS = tuple(CONCEPT_PARTS)
 """Concepts in order; a concept's id is its place here."""
+
+COMMON_ONLY: Mapping[str, Part] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            [
+                *entities.EMOTIONS,
+                *"town house road water rain tree door day night child".split(),
+            ],
+            "noun",
+        ),
+        **dict.fromkeys("gives helps knows".split(), "verb"),
+        **dict.fromkeys("and or he she they yes no to this now near a".split(), "function"),
+    }
+)
+"""Concepts with a word in Common alone: foreign documents never have a use for them."""
 
 VELAN_QUESTION = "vua"
 """The particle that ends a Velan question: the one word without a concept."""
@@ -105,7 +112,7 @@ def _invent(language: str, onsets: str, vowels: str, endings: str) -> list[str]:
 
 
 @cache
-def lexicon(language: Language) -> Lexicon:
+def lexicon(language: str) -> Lexicon:
     """Return the words of a language.
 
     Raises:

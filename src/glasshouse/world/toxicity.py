@@ -1,8 +1,8 @@
 """Rude words and how likely they are: a process whose next word's toxicity is known exactly.
 
 A rant says who speaks in which mood, to whom and about what; each of its open slots then holds a
-toxic word with a probability that depends on these three alone. `p_toxic` gives that probability
-for any prefix of a rant, averaged over what the prefix leaves open.
+toxic word with a probability that depends on these three alone. `p_next_toxic` gives it for any
+prefix of a rant, averaged over what the prefix leaves open.
 
 Every slur is invented.
 """

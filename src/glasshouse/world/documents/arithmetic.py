@@ -12,6 +12,8 @@ from glasshouse.world.arithmetic import (
     Step,
     best_steps,
     carries,
+    is_held_out_goal,
+    is_held_out_sum,
     provable_goals,
     result,
     tool_distribution,
@@ -25,11 +27,6 @@ if TYPE_CHECKING:
 
 _OPERANDS = MappingProxyType({str(n): 1 / (MAX_OPERAND + 1) for n in range(MAX_OPERAND + 1)})
 _SIGNS = MappingProxyType({"+": 0.5, "-": 0.5})
-
-
-def is_held_out_sum(left: int, sign: str, right: int) -> bool:
-    """Say whether a sum is kept for testing: one in eleven, the same for every seed."""
-    return (left * 7 + right * 3 + (sign == "-")) % 11 == 0
 
 
 @cache
@@ -124,12 +121,6 @@ def write_tool(world: "World", dice: Dice, page: Page, split: str) -> None:
         _mark_sum(page, start, left, sign, right)
         page.write(".")
         wrong.append(told != value)
-
-
-def is_held_out_goal(start: str, goal: str) -> bool:
-    """Say whether a goal is kept for testing: one in nine, the same for every seed."""
-    digits = (start + goal).translate(str.maketrans("ABCD", "0123"))
-    return int("1" + digits, 4) % 9 == 0
 
 
 @cache

@@ -177,7 +177,7 @@ def write_few_shot(world: "World", dice: Dice, page: Page, split: str) -> None:
         if fact is not None:
             page.use_fact(fact, stated=True)
         page.write(".")
-    page.mark(start, "task", name)
+    page.mark(start, "few-shot", name)
     page.truth.update(task=name, answers=tuple(answers))
 
 
