@@ -6,9 +6,10 @@
 from glasshouse.report.page import render_page
 from glasshouse.report.provenance import Provenance, gather_provenance
 from glasshouse.report.style import house_style
-from glasshouse.report.write import check_destination, write_report
+from glasshouse.report.write import WORKSPACE, check_destination, write_report
 
 __all__ = [
+    "WORKSPACE",
     "Provenance",
     "check_destination",
     "gather_provenance",

@@ -6,6 +6,8 @@ that would reach the whole page, and coordinates to a millionth of a point. All 
 
 import io
 import re
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -19,6 +21,7 @@ else:
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _BETWEEN_TAGS = re.compile(r">\s*\n\s*<")
+_OPACITY = re.compile(r"(?:^|; )opacity:")
 _SPACES = re.compile(r"\s+")
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}(?![\d.])")
 _FONT_FAMILIES = re.compile(r"'DejaVu Sans'[^;]*")
@@ -39,6 +42,8 @@ def drawing_to_svg(drawing: Drawing, *, name: str, alt: str) -> str:
     _drop_page_wide_parts(root)
     _keep_ids_apart(root, prefix=name)
     _shorten(root)
+    _drop_bare_groups(root)
+    _hoist_shared(root)
     root.attrib.pop("version", None)
     root.set("role", "img")
     root.set("aria-label", alt)
@@ -97,6 +102,59 @@ def _shorten(root: ElementTree.Element) -> None:
         if style is not None:
             named = _FONT_FAMILIES.sub(SANS, style)
             element.set("style", named.replace(_INHERITED_FONT, ""))
+
+
+def _drop_bare_groups(root: ElementTree.Element) -> None:
+    """Replace every `<g>` without attributes by what is in it."""
+    for parent in list(root.iter()):
+        kept: list[ElementTree.Element] = []
+        for child in parent:
+            kept += list(_contents(child))
+        parent[:] = kept
+
+
+def _contents(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """An element, or what is in it if it is a group that says nothing."""
+    if element.tag == f"{_SVG}g" and not element.attrib:
+        for child in element:
+            yield from _contents(child)
+    else:
+        yield element
+
+
+def _hoist_shared(root: ElementTree.Element) -> None:
+    """Give runs of alike neighbours one group that carries what they share.
+
+    A scatter of a thousand points repeats one style a thousand times otherwise.
+    """
+    for parent in list(root.iter()):
+        if parent.tag == f"{_SVG}text":
+            continue  # a tspan may not stand in a group
+        new: list[ElementTree.Element] = []
+        for shared, run in groupby(parent, key=_shareable):
+            alike = list(run)
+            if shared is None or len(alike) < 3:
+                new += alike
+                continue
+            group = ElementTree.Element(f"{_SVG}g", dict(shared))
+            for element in alike:
+                for key, _ in shared:
+                    del element.attrib[key]
+                group.append(element)
+            new.append(group)
+        parent[:] = new
+
+
+def _shareable(element: ElementTree.Element) -> tuple[tuple[str, str], ...] | None:
+    """What an element may leave to a group around it: its inherited style and its clip path."""
+    style = element.get("style", "")
+    if not style or element.tag in (f"{_SVG}defs", f"{_SVG}g") or _OPACITY.search(style):
+        return None  # opacity of a group is not opacity of each
+    if element.get("transform") is not None and element.get("clip-path") is not None:
+        return None  # a clip path is meant in the element's own coordinates
+    return tuple(
+        (key, element.attrib[key]) for key in ("clip-path", "style") if key in element.attrib
+    )
 
 
 def _two_decimals(number: re.Match[str]) -> str:

@@ -16,6 +16,9 @@ from glasshouse.report.svg import drawing_to_svg, standalone
 from glasshouse.studies import Figure, StudyResult
 
 _LOGGER = logging.getLogger(__name__)
+WORKSPACE = "runs"
+"""The folder beside a report where its studies keep what is too heavy to return."""
+
 _FORMAT = 1
 _MOST_BYTES = 3_000_000
 
@@ -78,8 +81,8 @@ def check_destination(out: Path, studies: Sequence[str]) -> None:
         raise InputError(f"--out {out} cannot be made: {nearest} is a file; name another folder")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"--out {out} cannot be written: no permission in {nearest}")
-    if not out.exists() or not any(out.iterdir()):
-        return
+    if not out.exists() or all(inside.name == WORKSPACE for inside in out.iterdir()):
+        return  # new, empty, or left by a study that was stopped before its report
     before = _studies_in(out)
     if before is None:
         raise InputError(

@@ -6,6 +6,7 @@ in a `Study`, whose `run` is a function of a config and a seed and returns `Find
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from glasshouse.errors import InputError
@@ -142,8 +143,14 @@ ConfigT = TypeVar("ConfigT")
 class Run(Protocol):
     """Runs a study. The config is the dataclass that the study's presets return."""
 
-    def __call__(self, config: Any, *, seed: int, progress: Progress) -> Findings:
-        """Measure everything the study claims; the result is a function of config and seed."""
+    def __call__(
+        self, config: Any, *, seed: int, progress: Progress, workspace: Path
+    ) -> Findings:
+        """Measure everything the study claims; the result is a function of config and seed.
+
+        What is too heavy to return (runs with their checkpoints) goes to a folder of the study's
+        own in `workspace`, where a study that was killed finds it when it is started again.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -53,8 +54,14 @@ _EXPERIMENTS: tuple[_Experiment, ...] = (
 """Name in the config, what measures, what judges; in the paper's order."""
 
 
-def run(config: ToySuperpositionConfig, *, seed: int, progress: Progress) -> Findings:
-    """Run every experiment and judge every claim.
+def run(
+    config: ToySuperpositionConfig,
+    *,
+    seed: int,
+    progress: Progress,
+    workspace: Path | None = None,
+) -> Findings:
+    """Run every experiment and judge every claim; nothing is kept in a workspace.
 
     Raises:
         InputError: If the config asks for a device that is not there.
