@@ -1,0 +1,13 @@
+"""The command line: a thin face over the rooms, one file a verb.
+
+app         what `glasshouse` offers; `main` is its entry point
+world, train, generate, studies, run, tour      the verbs
+overrides   `--set a.b=value` on a config
+errors      one sentence and an exit status for what a user can cause
+progress    bars that hide when nobody is watching
+console     where talk goes (standard error) and where data goes (standard output)
+"""
+
+from glasshouse.cli.app import main
+
+__all__ = ["main"]

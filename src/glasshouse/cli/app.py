@@ -1,0 +1,75 @@
+"""What `glasshouse` offers, and its entry point.
+
+Verbs import their rooms when they run, never before, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import glasshouse
+from glasshouse.cli import generate, run, studies, tour, train, world
+from glasshouse.cli.errors import report_errors
+
+_EPILOG = """\
+[bold]First steps[/bold]
+
+[green]glasshouse tour[/green]  the whole house on one page, in a few minutes
+
+[green]glasshouse world show --kind dialogue[/green]  documents with their truth beside them
+
+[green]glasshouse train --text book.txt[/green]  grow a model on your own text
+
+[green]glasshouse run toy-superposition[/green]  one paper, one table of claims
+
+[dim]Each verb explains itself: glasshouse train --help[/dim]
+"""
+
+app = typer.Typer(
+    name="glasshouse",
+    help="Grow language models, look inside them, and find out what they hide, where the truth "
+    "is known.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"glasshouse {glasshouse.__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("tour", rich_help_panel="Begin here")(tour.tour)
+app.add_typer(world.app, name="world", rich_help_panel="Begin here")
+app.command("train", rich_help_panel="Models")(train.train)
+app.command("generate", rich_help_panel="Models")(generate.generate)
+app.command("studies", rich_help_panel="Papers")(studies.studies)
+app.command("run", rich_help_panel="Papers")(run.run)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status: the `glasshouse` command.
+
+    Args:
+        arguments: The words after `glasshouse`; None takes this process's.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(report_errors(lambda: app(words, prog_name="glasshouse", standalone_mode=False)))

@@ -1,0 +1,42 @@
+"""Where the command line writes: data to standard output, talk to standard error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+else:
+    # rich costs a third of the time that `--help` may take; only what draws imports it.
+    Console = Any
+
+
+def talk(words: str) -> None:
+    """Say something to whoever watches; it never mixes with the data."""
+    typer.echo(words, err=True)
+
+
+def data(line: str) -> None:
+    """Write one line of the command's answer."""
+    typer.echo(line)
+
+
+def json_line(record: Any) -> None:
+    """Write one record of the command's answer as a line of JSON."""
+    import msgspec
+
+    data(msgspec.json.encode(record).decode())
+
+
+def data_console() -> Console:
+    """A console on standard output for tables and colour; plain when it is not a terminal."""
+    from rich.console import Console as RichConsole
+
+    return RichConsole(highlight=False, soft_wrap=False)
+
+
+def shown_path(path: Path) -> str:
+    """A path as the user would type it: relative where it lies below the current folder."""
+    resolved, here = path.resolve(), Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
