@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glasshouse.errors import InputError
@@ -12,12 +12,14 @@ from glasshouse.training.batches import Windows, shuffled_order
 
 
 class TestShuffledOrder:
+    @settings(deadline=None)
     @given(st.integers(1, 40), st.integers(0, 5), st.integers(0, 3))
     def test_has_every_window_once_an_epoch(self, num_windows, epoch, seed):
         """Nothing is trained on twice before all was trained on once."""
         order = shuffled_order(num_windows, first=epoch * num_windows, count=num_windows, seed=seed)
         assert sorted(order) == list(range(num_windows))
 
+    @settings(deadline=None)
     @given(st.integers(1, 20), st.integers(0, 60), st.integers(1, 30), st.integers(1, 30))
     def test_does_not_depend_on_how_it_is_read(self, num_windows, first, one, other):
         """Two reads side by side are one read, across the ends of epochs as well."""

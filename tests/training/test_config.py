@@ -17,14 +17,21 @@ class TestTrainConfig:
             {"seed": -1},
             {"threads": 0},
             {"evaluate_every": -1},
-            {"precision": "fp8"},
-            {"compile": "maybe"},
         ],
     )
     def test_refuses_contradictions(self, wrong):
         """The message names the field."""
         with pytest.raises(InputError, match=next(iter(wrong))):
             TrainConfig(**{"steps": 10, "batch_size": 32} | wrong)
+
+    @pytest.mark.parametrize("name", ["precision", "compile", "shape"])
+    def test_refuses_words_it_does_not_know(self, name):
+        """Also where they were read from a file, and no type checker has seen them."""
+        config = TrainConfig(steps=10)
+        target = config.schedule if name == "shape" else config
+        object.__setattr__(target, name, "sideways")
+        with pytest.raises(InputError, match=f"{name}='sideways' must be one of"):
+            target.__post_init__()
 
 
 class TestCheckpointConfig:

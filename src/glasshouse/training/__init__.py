@@ -1,9 +1,11 @@
-"""Training: what a run is, the documents it reads, and one optimizer step.
+"""Training: an iterator of step results, and the folder a run leaves behind.
 
+- `loop`: `train`, the iterator, and `continue_run`, which trains a run folder to its end
+- `text`: a model grown on a text file or folder (`start_text_run`, `train_on_text`)
 - `config`, `schedule`, `optimizer`: what a run is, as values
 - `shards`, `batches`: documents as tokens on disk, and the windows read from them in what order
 - `steps`, `held_out`: one optimizer step; held-out loss by kind of document
-- `metrics`: step results and the file that remembers them
+- `run_folder`, `metrics`, `checkpoint`: run.json, metrics.jsonl, and saving what resumes exactly
 - `decisions`, `distributed`: what `auto` means on this machine; several processes
 - `population`: many small models as one program
 """
@@ -13,10 +15,13 @@ from glasshouse.training.config import CheckpointConfig, TrainConfig
 from glasshouse.training.decisions import Decisions, decide
 from glasshouse.training.distributed import current_processes, joined_processes
 from glasshouse.training.held_out import held_out_losses
+from glasshouse.training.loop import continue_run, train
 from glasshouse.training.metrics import StepResult
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer
+from glasshouse.training.run_folder import Run, list_runs, open_run, source_commit, start_run
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.training.shards import EncodedDocument, TokenShards, write_shards
+from glasshouse.training.text import TextConfig, start_text_run, train_on_text
 
 __all__ = [
     "Batch",
@@ -25,16 +30,26 @@ __all__ = [
     "Decisions",
     "EncodedDocument",
     "OptimizerConfig",
+    "Run",
     "ScheduleConfig",
     "StepResult",
+    "TextConfig",
     "TokenShards",
     "TrainConfig",
+    "continue_run",
     "current_processes",
     "decide",
     "held_out_losses",
     "joined_processes",
     "learning_rate",
+    "list_runs",
     "make_optimizer",
+    "open_run",
     "shuffled_windows",
+    "source_commit",
+    "start_run",
+    "start_text_run",
+    "train",
+    "train_on_text",
     "write_shards",
 ]

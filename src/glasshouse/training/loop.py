@@ -1,0 +1,330 @@
+"""Training as an iterator: one typed result a step, and a checkpoint wherever it stops."""
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from glasshouse.errors import InputError
+from glasshouse.models import LanguageModel
+from glasshouse.training.batches import Batch, BatchSource, shuffled_windows
+from glasshouse.training.checkpoint import (
+    checkpoint_path,
+    prune_checkpoints,
+    remove_drafts,
+    restore_checkpoint,
+    save_checkpoint,
+    saving,
+)
+from glasshouse.training.config import TrainConfig, is_log_spaced
+from glasshouse.training.decisions import Decisions, decide
+from glasshouse.training.distributed import Processes, current_processes
+from glasshouse.training.held_out import held_out_losses, to_device
+from glasshouse.training.metrics import MetricsFile, StepResult, cut_metrics
+from glasshouse.training.optimizer import make_optimizer, set_learning_rate
+from glasshouse.training.run_folder import Run
+from glasshouse.training.schedule import learning_rate
+from glasshouse.training.steps import SummedLoss, accumulate_gradients, clip_gradients
+
+_log = logging.getLogger(__name__)
+
+HeldOut = Callable[[nn.Module], dict[str, float]]
+"""Measures a network: held-out losses in nats per token by kind of document."""
+
+
+def continue_run(run: Run) -> Iterator[StepResult]:
+    """Train a run from its newest checkpoint to its last step.
+
+    Whatever stops it (the caller's `break`, Ctrl-C, `close()`), a checkpoint of the last whole step
+    is left. Close the iterator, or use `contextlib.closing`, before reporting that.
+
+    Raises:
+        RunError: If the run's files are damaged or the disk is full.
+        KeyboardInterrupt: On Ctrl-C, after the checkpoint.
+    """
+    record = run.record
+    model = LanguageModel.load(run.checkpoints[-1])
+    model.network.to("cuda" if torch.cuda.is_available() else "cpu")
+    data = shuffled_windows(run.train_shards, context=record.context, seed=record.config.seed)
+
+    def held_out(network: nn.Module) -> dict[str, float]:
+        return held_out_losses(network, run.held_out_shards, context=record.context)
+
+    return train(model, data, record.config, held_out=held_out, run=run)
+
+
+def train(
+    model: LanguageModel | nn.Module,
+    data: BatchSource,
+    config: TrainConfig,
+    *,
+    held_out: HeldOut | None = None,
+    run: Run | None = None,
+) -> Iterator[StepResult]:
+    """Train a model in place, yielding the result of every step.
+
+    Under `torchrun`, inside `joined_processes()`, every process calls this with the same arguments;
+    each trains on its share of every batch, and the first one measures and writes.
+
+    Args:
+        model: A language model, or any network from token ids to logits; trained on its device.
+        data: Training windows, in the order they are trained on.
+        config: The run.
+        held_out: Measured every `config.evaluate_every` steps and after the last.
+        run: Where metrics and checkpoints go, and what is resumed; None keeps nothing. It needs
+            a LanguageModel.
+
+    Raises:
+        InputError: If the batch cannot be dealt out, or the loss is no longer a number.
+        RunError: If the run cannot be read or written.
+    """
+    if run is not None and not isinstance(model, LanguageModel):
+        raise InputError("a run saves language models; wrap the network in LanguageModel")
+    network = model.network if isinstance(model, LanguageModel) else model
+    return _train(_Job(model, network, data, config, held_out, run, current_processes()))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every part of the loop reads."""
+
+    model: LanguageModel | nn.Module
+    network: nn.Module
+    data: BatchSource
+    config: TrainConfig
+    held_out: HeldOut | None
+    run: Run | None
+    processes: Processes
+
+
+def _train(job: _Job) -> Iterator[StepResult]:
+    optimizer = make_optimizer(job.network, job.config.optimizer)
+    keeper = _Keeper(job, optimizer)
+    decisions = _decisions(job)
+    try:
+        first_step = keeper.resume()
+        if first_step >= job.config.steps:
+            return
+        job.network.train()
+        with _threads(decisions.threads):
+            advance = _advance(job, optimizer, decisions)
+            for step in range(first_step, job.config.steps):
+                with interrupts_held():
+                    result = advance(step)
+                    keeper.remember(result)
+                keeper.save_if_due()
+                yield result
+    except (KeyboardInterrupt, GeneratorExit):
+        keeper.save()
+        raise
+    finally:
+        keeper.close()
+
+
+def _decisions(job: _Job) -> Decisions:
+    if job.run is not None:
+        return job.run.record.decisions
+    windows = job.config.steps * job.config.batch_size
+    context = job.data(0, 1).inputs.shape[1]
+    return decide(job.config, job.network, tokens=windows * context)
+
+
+def _advance(
+    job: _Job, optimizer: torch.optim.Optimizer, decisions: Decisions
+) -> Callable[[int], StepResult]:
+    """A function that does one optimizer step, given how many were done before."""
+    config, processes = job.config, job.processes
+    device = next(job.network.parameters()).device
+    parameters = [p for p in job.network.parameters() if p.requires_grad]
+    program = _program(job, decisions, device)
+    context = job.data(0, 1).inputs.shape[1]
+
+    def advance(step: int) -> StepResult:
+        began = time.perf_counter()
+        lr = learning_rate(config.schedule, step, config.steps)
+        batches = [to_device(batch, device) for batch in _micro_batches(job, step)]
+        optimizer.zero_grad(set_to_none=True)
+        with step_randomness(config.seed, step, processes.rank, device):
+            loss = accumulate_gradients(program, batches, processes)
+        norm = clip_gradients(parameters, config.optimizer.clip_norm)
+        loss, grad_norm = loss.item(), norm.item()
+        _refuse_divergence(loss, step, lr)
+        set_learning_rate(optimizer, lr)
+        optimizer.step()
+        tokens = config.batch_size * context
+        result = StepResult(
+            step=step + 1,
+            loss=loss,
+            lr=lr,
+            grad_norm=grad_norm,
+            tokens=(step + 1) * tokens,
+            tokens_per_second=tokens / (time.perf_counter() - began),
+        )
+        return replace(result, held_out=_measured(job, step))
+
+    return advance
+
+
+def _measured(job: _Job, step: int) -> dict[str, float] | None:
+    """Held-out losses, if this step and this process measure them."""
+    every, done = job.config.evaluate_every, step + 1
+    if job.held_out is None or every == 0 or not job.processes.is_first:
+        return None
+    is_due = done % every == 0 or done == job.config.steps
+    return job.held_out(job.network) if is_due else None
+
+
+def _micro_batches(job: _Job, step: int) -> list[Batch]:
+    """This process's windows of a step: with its peers' they are the step's whole batch."""
+    size = job.processes.share(job.config)
+    first = step * job.config.batch_size + job.processes.rank * size * job.config.accumulate
+    return [job.data(first + i * size, size) for i in range(job.config.accumulate)]
+
+
+def _program(job: _Job, decisions: Decisions, device: torch.device) -> nn.Module:
+    """The network with its loss: as it is, or compiled; shared out among several processes."""
+    program: nn.Module = SummedLoss(job.network, decisions.precision)
+    if decisions.compiled:
+        program = _compiled(
+            program, to_device(job.data(0, job.processes.share(job.config)), device)
+        )
+    if job.processes.count > 1:
+        program = DistributedDataParallel(program)
+    return program
+
+
+def _compiled(program: nn.Module, example: Batch) -> nn.Module:
+    """Compile forward and backward now, so that no step's time contains it; eager if that fails."""
+    compiled = torch.compile(program, dynamic=False)
+    assert isinstance(compiled, nn.Module)
+    try:
+        compiled(example.inputs, example.targets, example.mask).backward()
+    except Exception as error:
+        # The compiler fails in many ways on machines we have not seen; none should stop a run.
+        _log.warning("training runs uncompiled, because compiling failed: %s", error)
+        return program
+    return compiled
+
+
+def _refuse_divergence(loss: float, step: int, lr: float) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"the loss is {loss} at step {step + 1} (learning rate {lr:g}): training has diverged; "
+            "lower schedule.peak_lr or lengthen schedule.warmup_steps"
+        )
+
+
+@contextmanager
+def step_randomness(seed: int, step: int, rank: int, device: torch.device) -> Iterator[None]:
+    """Make the dropout of a step a function of seed, step and process, and leave no trace.
+
+    Dropout layers read the global generator, which is why it is set here and put back after.
+    """
+    entropy = np.random.SeedSequence([0xD209, seed, step, rank]).generate_state(2, np.uint32)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
+        yield
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the body, so that no step is half done.
+
+    Only the main thread may set signal handlers, and only it gets KeyboardInterrupt; elsewhere
+    nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Keeper:
+    """Writes a run's metrics and checkpoints; without a run, or in a later process, nothing."""
+
+    def __init__(self, job: _Job, optimizer: torch.optim.Optimizer) -> None:
+        self._job = job
+        self._optimizer = optimizer
+        self._metrics: MetricsFile | None = None
+        self._done = 0
+        self._saved = 0
+
+    def resume(self) -> int:
+        """Bring network, optimizer and metrics to the newest checkpoint; returns its step."""
+        run = self._job.run
+        if run is None:
+            return 0
+        self._done = restore_checkpoint(run.checkpoints[-1], self._job.network, self._optimizer)
+        self._saved = self._done
+        self._job.processes.wait()
+        if self._job.processes.is_first:
+            remove_drafts(run.folder)
+            cut_metrics(run.metrics_path, self._done)
+            self._metrics = MetricsFile(run.metrics_path)
+        return self._done
+
+    def remember(self, result: StepResult) -> None:
+        """Write the line of a step that is done."""
+        self._done = result.step
+        if self._metrics is not None:
+            with saving(f"the metrics of step {result.step}", self._folder):
+                self._metrics.append(result)
+
+    def save_if_due(self) -> None:
+        """Save if the schedule of checkpoints says so."""
+        kept = self._job.config.checkpoints
+        is_due = self._done % kept.every == 0 or self._done == self._job.config.steps
+        if is_due or (kept.log_spaced and is_log_spaced(self._done)):
+            self.save()
+
+    def save(self) -> None:
+        """Save the last step done, unless it is saved."""
+        model = self._job.model
+        if self._metrics is None or self._saved == self._done:
+            return
+        assert isinstance(model, LanguageModel)
+        with saving("the metrics", self._folder):
+            self._metrics.sync()
+        path = checkpoint_path(self._folder, self._done)
+        if not path.exists():  # Ctrl-C may have come just after it got its name
+            save_checkpoint(path, model, self._optimizer, step=self._done)
+        self._saved = self._done
+        prune_checkpoints(self._folder, self._job.config.checkpoints)
+
+    def close(self) -> None:
+        """Close the metrics file."""
+        if self._metrics is not None:
+            self._metrics.close()
+
+    @property
+    def _folder(self) -> Path:
+        assert self._job.run is not None
+        return self._job.run.folder
