@@ -40,6 +40,8 @@ HELD_OUT_PAIRS: tuple[tuple[Language, Language], ...] = (("velan", "dorric"), ("
 SUBJECTS = (*entities.JOBS, *entities.ANIMALS)
 OBJECTS = (*entities.ANIMALS, *entities.FOODS, *entities.GOODS, *entities.TOOLS)
 QUALITIES = (*entities.COLOURS, *ADJECTIVES)
+WORDS = (*SUBJECTS, *OBJECTS, *QUALITIES, *TRANSITIVE)
+"""What lists of words and their translations draw from."""
 SCENE_FORMS = 4
 """A scene may have an adjective, a place, both or neither."""
 
@@ -101,15 +103,18 @@ def write_parallel(world: "World", dice: Dice, page: Page, split: str) -> None:
     if split == "test":
         page.truth["axes"] = ("language-pair",)
     page.truth["languages"] = pair
-    words = dice.chance(0.3)
-    for _ in range(6 if words else 2):
+    if dice.chance(0.3):
+        for _ in range(6):
+            concept = dice.pick(WORDS)
+            for language, ending in zip(pair, ("=", "."), strict=True):
+                with page.marked("language", language):
+                    page.write(f"{lexicon(language).words[concept]} {ending}")
+        return
+    for _ in range(2):
         scene = draw_scene(dice)
-        word = dice.pick((scene.subject, scene.object, scene.verb))
-        for language, ending in zip(pair, ("=", "."), strict=True):
+        for language in pair:
             with page.marked("language", language):
-                page.write(lexicon(language).say(word) if words else linearise(scene, language))
-                if words:
-                    page.write(ending)
+                page.write(linearise(scene, language))
 
 
 def _ask(page: Page, scene: Scene, language: Language) -> None:
