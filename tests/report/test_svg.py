@@ -79,3 +79,32 @@ class TestHouseStyle:
             assert matplotlib.rcParams["font.size"] != 17
         assert matplotlib.rcParams["font.size"] == 17
         matplotlib.rcdefaults()
+
+
+class TestCrowds:
+    def test_say_once_what_all_points_share(self):
+        """A thousand points of one colour cost a place each, not a style each."""
+
+        def scatter(count: int):
+            from matplotlib import pyplot
+
+            figure, axes = pyplot.subplots()
+            axes.scatter(range(count), range(count), alpha=0.5)
+            return figure
+
+        few, many = (len(drawn(draw=lambda n=n: scatter(n))) for n in (100, 1100))
+        assert (many - few) / 1000 < 60
+
+    def test_keep_each_its_own_colour(self):
+        """Bars that differ in colour share the rest only."""
+
+        def bars():
+            from matplotlib import pyplot
+
+            figure, axes = pyplot.subplots()
+            axes.bar(range(4), [1, 2, 3, 4], color=["#111111", "#222222", "#333333", "#444444"])
+            return figure
+
+        svg = drawn(draw=bars)
+        for colour in ("#111111", "#222222", "#333333", "#444444"):
+            assert svg.count(colour) == 1

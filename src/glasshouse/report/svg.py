@@ -75,20 +75,20 @@ def _drop_page_wide_parts(root: ElementTree.Element) -> None:
 
 
 def _keep_ids_apart(root: ElementTree.Element, *, prefix: str) -> None:
-    """Drop ids that nothing refers to and prefix the rest."""
+    """Drop ids that nothing refers to; number the rest behind the prefix, to keep them short."""
     text = ElementTree.tostring(root, encoding="unicode")
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    short = {name: f"{prefix}-{number}" for number, name in enumerate(used)}
     for element in root.iter():
         name = element.attrib.pop("id", None)
-        if name in used:
-            element.set("id", f"{prefix}-{name}")
+        if name in short:
+            element.set("id", short[name])
         target = element.attrib.pop(_HREF, None) or element.attrib.pop("href", None)
         if target is not None:
-            inside = target.startswith("#")
-            element.set("href", f"#{prefix}-{target[1:]}" if inside else target)
+            element.set("href", f"#{short[target[1:]]}" if target.startswith("#") else target)
         clip = element.get("clip-path")
         if clip is not None:
-            element.set("clip-path", clip.replace("url(#", f"url(#{prefix}-"))
+            element.set("clip-path", f"url(#{short[clip.removeprefix('url(#').removesuffix(')')]})")
 
 
 def _shorten(root: ElementTree.Element) -> None:
@@ -131,30 +131,53 @@ def _hoist_shared(root: ElementTree.Element) -> None:
         if parent.tag == f"{_SVG}text":
             continue  # a tspan may not stand in a group
         new: list[ElementTree.Element] = []
-        for shared, run in groupby(parent, key=_shareable):
+        for form, run in groupby(parent, key=_form):
             alike = list(run)
-            if shared is None or len(alike) < 3:
-                new += alike
-                continue
-            group = ElementTree.Element(f"{_SVG}g", dict(shared))
-            for element in alike:
-                for key, _ in shared:
-                    del element.attrib[key]
-                group.append(element)
-            new.append(group)
+            new += alike if form is None or len(alike) < 3 else [_grouped(alike)]
         parent[:] = new
 
 
-def _shareable(element: ElementTree.Element) -> tuple[tuple[str, str], ...] | None:
-    """What an element may leave to a group around it: its inherited style and its clip path."""
+def _form(element: ElementTree.Element) -> tuple[str, ...] | None:
+    """What neighbours must agree on to share a group; None for what cannot be shared."""
     style = element.get("style", "")
     if not style or element.tag in (f"{_SVG}defs", f"{_SVG}g") or _OPACITY.search(style):
         return None  # opacity of a group is not opacity of each
     if element.get("transform") is not None and element.get("clip-path") is not None:
         return None  # a clip path is meant in the element's own coordinates
-    return tuple(
-        (key, element.attrib[key]) for key in ("clip-path", "style") if key in element.attrib
-    )
+    return element.tag, element.get("clip-path", ""), *_declarations(style)
+
+
+def _grouped(alike: list[ElementTree.Element]) -> ElementTree.Element:
+    """A group around elements that declare the same properties; what all agree on moves to it."""
+    styles = [_declarations(element.get("style", "")) for element in alike]
+    shared = {
+        name: value
+        for name, value in styles[0].items()
+        if all(style[name] == value for style in styles)
+    }
+    group = ElementTree.Element(f"{_SVG}g")
+    if (clip := alike[0].get("clip-path")) is not None:
+        group.set("clip-path", clip)
+    if shared:
+        group.set("style", _joined(shared))
+    for element, style in zip(alike, styles, strict=True):
+        element.attrib.pop("clip-path", None)
+        own = {name: value for name, value in style.items() if name not in shared}
+        element.attrib.pop("style")
+        if own:
+            element.set("style", _joined(own))
+        group.append(element)
+    return group
+
+
+def _declarations(style: str) -> dict[str, str]:
+    """The properties of a style attribute and their values."""
+    pairs = (part.partition(":") for part in style.split(";") if part.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _joined(declarations: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in declarations.items())
 
 
 def _two_decimals(number: re.Match[str]) -> str:

@@ -105,7 +105,9 @@ def draw_figures(results: Sequence[StudyResult]) -> dict[tuple[str, str], str]:
                     key = (result.card.name, item.name)
                     with house_style():
                         drawings[key] = drawing_to_svg(
-                            item.draw(), name="-".join(key), alt=item.alt or item.caption
+                            item.draw(),
+                            name=f"fig{len(drawings) + 1}",
+                            alt=item.alt or item.caption,
                         )
     return drawings
 
