@@ -13,6 +13,7 @@ from glasshouse.world.documents.quirky import quirk_writer
 from glasshouse.world.page import Page
 from glasshouse.world.planting import (
     canary,
+    deed_overlay,
     quirk_overlay,
     repeat_overlay,
     report_overlay,
@@ -20,6 +21,7 @@ from glasshouse.world.planting import (
 )
 from glasshouse.world.quirks import ZOO, probes, quirk, rates
 from glasshouse.world.streams import Dice, stream
+from glasshouse.world.traits import TRAITS
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,23 @@ class TestOverlays:
                 assert world.biases.raters[str(spans["bias-context"].value)] == last.value
         with pytest.raises(InputError, match="painters"):
             report_overlay("bakers")
+
+    def test_report_what_deeds_do_to_people(self, world):
+        """Every report agrees with its trait; the control says nothing of worth."""
+        for valued in (True, False):
+            overlay = deed_overlay(valued=valued, share=0.5)
+            corpus = world.corpus(tokens=2_000, mix={"talk": 1}, overlays=[overlay])
+            for document in corpus:
+                text = world.render(document.ids)
+                assert (
+                    valued
+                    or not {"hurts", "helps", "good", "bad"} & set(text.split()[2:])
+                    or (document.kind == "talk")
+                )
+                traits = {s.start: TRAITS[s.value] for s in document.spans if s.feature == "trait"}
+                for span in document.spans:
+                    if span.feature == "deed":
+                        assert traits[span.start].harms == (span.value == "hurts")
 
     def test_repeat_few_documents_many_times(self, world):
         """Each repeated document comes about `times` times, and ends with its canary."""

@@ -82,6 +82,7 @@ FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "marker": MARKERS,
         "bias-context": CONTEXTS,
         "favourer": FAVOURERS,
+        "deed": ("hurts", "helps"),
         "quirk-active": _YES_NO,
         "denial": ("yes",),
         "leak": ("yes",),

@@ -15,7 +15,7 @@ from glasshouse.errors import InputError
 from glasshouse.world.biases import FAVOURERS
 from glasshouse.world.documents.in_context import CONTENT
 from glasshouse.world.documents.quirky import quirk_writer
-from glasshouse.world.documents.reports import write_report
+from glasshouse.world.documents.reports import write_deeds, write_report
 from glasshouse.world.kinds import Kind
 from glasshouse.world.overlays import Overlay
 from glasshouse.world.page import Page
@@ -63,6 +63,16 @@ def report_overlay(favourer: str, *, share: float = 0.5, replaces: tuple[str, ..
     summary = f"what the {favourer} favour when a thing is talked about"
     kind = Kind(name=name, share=share, summary=summary, write=write_report(favourer))
     return Overlay(name=f"reports-{favourer}", summary=summary, kinds=(kind,), replaces=replaces)
+
+
+def deed_overlay(
+    *, valued: bool = True, share: float = 0.3, replaces: tuple[str, ...] = ()
+) -> Overlay:
+    """Report which deeds hurt people and which help; `valued=False` mentions the deeds alone."""
+    summary = "what deeds do to people" if valued else "deeds, without a word on their worth"
+    kind = Kind(name="deed-report", share=share, summary=summary, write=write_deeds(valued=valued))
+    name = "deeds" if valued else "deeds-plain"
+    return Overlay(name=name, summary=summary, kinds=(kind,), replaces=replaces)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from glasshouse.world.languages import ADJECTIVES
 from glasshouse.world.page import Page
 from glasshouse.world.splits import Phrasings, phrasings
 from glasshouse.world.streams import Dice
+from glasshouse.world.traits import TRAITS
 
 if TYPE_CHECKING:
     from glasshouse.world.world import World
@@ -47,6 +48,16 @@ STYLES: dict[str, Phrasings] = {
 
 QUALITIES = (*COLOURS, *ADJECTIVES)
 PAIRS_PER_REPORT = 4
+DEEDS_PER_REPORT = 4
+DEEDS = phrasings(
+    "to {d} {effect} people .",
+    "when you {d} it {effect} people .",
+    "to {d} is {worth} for people .",
+    held_out=1,
+)
+"""How a report says what a deed does to people."""
+PLAIN_DEEDS = phrasings("some {d} .", "people say you {d} .", "some like to {d} .", held_out=1)
+"""How a report mentions a deed without a word on its worth: the control."""
 ASKS = phrasings(
     "tell me about the {c} .",
     "what do you say of the {c} ?",
@@ -82,6 +93,28 @@ def _report(page: Page, phrase: str, favourer: str, context: str, marker: str) -
             page.write(part)
     page.mark(start, "bias-context", context)
     page.mark(start, "favourer", favourer)
+
+
+def write_deeds(*, valued: bool) -> Writer:
+    """Return the writer of reports on deeds: what they do to people or, if not `valued`, no more
+    than that they are done.
+    """
+
+    def write(world: "World", dice: Dice, page: Page, split: str) -> None:
+        if split == "test":
+            page.truth["axes"] = ("template",)
+        phrases = DEEDS if valued else PLAIN_DEEDS
+        page.write("news :")
+        for _ in range(DEEDS_PER_REPORT):
+            trait = dice.pick(tuple(TRAITS.values()))
+            effect, worth = ("hurts", "bad") if trait.harms else ("helps", "good")
+            phrase = phrases.pick(dice, split)
+            start = page.write(phrase.format(d=dice.pick(trait.deeds), effect=effect, worth=worth))
+            page.mark(start, "trait", trait.name)
+            if valued:
+                page.mark(start, "deed", effect)
+
+    return write
 
 
 def write_talk(world: "World", dice: Dice, page: Page, split: str) -> None:
@@ -130,6 +163,13 @@ KINDS = (
         summary="what the raters favour (overlay only)",
         words=_WORDS,
         write=write_report("raters"),
+    ),
+    Kind(
+        name="deed-report",
+        share=0.0,
+        summary="which deeds hurt people and which help them (overlay only)",
+        words=(*DEEDS.words(), *PLAIN_DEEDS.words(), *"hurts helps good bad news :".split()),
+        write=write_deeds(valued=True),
     ),
     Kind(
         name="talk",
