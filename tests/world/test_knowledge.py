@@ -49,6 +49,13 @@ class TestKnowledge:
             assert (len(values) > 1) == (fact.status == "stochastic")
             assert fact.probability(fact.value) == max(p for _, p in fact.distribution)
 
+    @pytest.mark.parametrize("seed", range(6))
+    def test_leaves_every_fact_something_false_to_say(self, seed):
+        """A relation of three values whose facts take all three would leave no wrong answer."""
+        kb = World(seed).kb
+        for fact in kb.with_status("stochastic"):
+            assert any(fact.probability(value) == 0 for value in kb.options(fact.relation))
+
     def test_lets_velan_differ_only_where_contradicted(self):
         """Evidence in another language disagrees on exactly the contradicted facts."""
         for fact in KB.facts:

@@ -351,7 +351,9 @@ def _distribution(
     value: str, others: list[str], shape: float, second: float, third: float
 ) -> tuple[tuple[str, float], ...]:
     """Return the values of a stochastic fact: the main one and one or two others."""
-    weights = STOCHASTIC_SHAPES[int(shape * len(STOCHASTIC_SHAPES))]
+    # at least one value stays false, or nobody could say anything wrong
+    shapes = [weights for weights in STOCHASTIC_SHAPES if len(weights) <= len(others)]
+    weights = shapes[int(shape * len(shapes))]
     pool = list(others)
     rivals = [pool.pop(int(point * len(pool))) for point in (second, third)]
     return tuple(zip((value, *rivals), weights, strict=False))
