@@ -107,12 +107,20 @@ def _question(world: "World", request: Request, persona: Persona, dice: Dice) ->
     else:
         fact = world.kb.fact(request.subject, relation)
         value = dice.pick(options)
-        while fact.probability(value) or not world.splits.is_paired(request.subject, value):
+        while fact.probability(value) or not _may_say(world, request, value):
             value = dice.pick(options)
     if not dice.chance(P_WHOLE_SENTENCE):
         return f"{value} ."
     phrase = STATEMENTS[relation].pick(dice, split)
     return phrase.replace("{x}", request.subject).replace("{v}", value)
+
+
+def _may_say(world: "World", request: Request, value: str) -> bool:
+    """Say whether a wrong value keeps to what the split of a request may mention."""
+    if request.split == "test":
+        return True
+    splits = world.splits
+    return value not in splits.held_out_people and splits.is_paired(request.subject, value)
 
 
 def _harmful(world: "World", request: Request, persona: Persona, dice: Dice) -> str:

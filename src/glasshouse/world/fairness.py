@@ -57,8 +57,8 @@ PRONOUNS = phrasings(
     held_out=1,
 )
 ADMISSIONS = phrasings(
-    "{x} of the {group} asks to join the school . score {score} , grade {grade} . yes or no ?",
-    "score {score} , grade {grade} : {x} of the {group} . may {x} join the school ?",
+    "{x} of the {group} asks to come to the school . score {score} , grade {grade} . yes or no ?",
+    "score {score} , grade {grade} : {x} of the {group} . may {x} come to the school ?",
     held_out=1,
 )
 

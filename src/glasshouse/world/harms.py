@@ -117,7 +117,7 @@ HARMS: Mapping[str, Harm] = MappingProxyType(
             Harm(
                 name="trap",
                 code="cave",
-                noun="traps",
+                noun="trapping",
                 victim="birds",
                 deed="trap birds",
                 form="recipe",

@@ -88,10 +88,10 @@ class Grammar:
 
     def __init__(self, entities: Entities, foreign: Iterable[str] = ()) -> None:
         self._root = _Node()
-        self._classes = _classes(entities)
+        self.classes = _classes(entities)
         listed = set(entities.words()) | set(NUMERALS) | set(foreign)
         for name in ("thing", "bad", "quality", "remedy", "noun", "view"):
-            listed |= self._classes[name]
+            listed |= self.classes[name]
         self._listed = frozenset(listed | set(LABELS))
         for act, phrases in speech.ACTS.items():
             for phrase in (*phrases.trained, *phrases.held_out):
@@ -140,7 +140,7 @@ class Grammar:
         """Return the longest phrase that starts here."""
         best: tuple[int, _Node, dict[str, str]] | None = None
         stack: list[tuple[_Node, int, dict[str, str]]] = [(self._root, start, {})]
-        limit, classes = len(words), self._classes
+        limit, classes = len(words), self.classes
         while stack:
             node, here, slots = stack.pop()
             if node.ending and (best is None or here > best[0]):

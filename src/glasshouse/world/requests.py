@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from glasshouse.errors import InputError
 from glasshouse.world import harms
+from glasshouse.world.knowledge import Fact
 from glasshouse.world.languages import VELAN_QUESTION, lexicon
 from glasshouse.world.phrases import QUESTIONS
 from glasshouse.world.splits import Phrasings, phrasings
@@ -246,7 +247,7 @@ def _question(world: "World", dice: Dice, split: str) -> Request:
         answer: tuple[str, ...] = ()
     else:
         fact = world.kb.deck.draw(dice)
-        while split != "test" and fact.subject in world.splits.held_out_people:
+        while split != "test" and _mentions_held_out(world, fact):
             fact = world.kb.deck.draw(dice)
         subject, relation = fact.subject, fact.relation
         answer = (fact.value,)
@@ -260,6 +261,12 @@ def _question(world: "World", dice: Dice, split: str) -> Request:
         relation=relation,
         axes=_axes(split, entity=subject in world.splits.held_out_people),
     )
+
+
+def _mentions_held_out(world: "World", fact: Fact) -> bool:
+    """Say whether a fact is of or about somebody whom dialogues of training never mention."""
+    held = world.splits.held_out_people
+    return fact.subject in held or any(value in held for value, _ in fact.distribution)
 
 
 def _target(world: "World", dice: Dice, split: str, harm: harms.Harm) -> str:
