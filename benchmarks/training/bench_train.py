@@ -40,6 +40,7 @@ from glasshouse.training import (
     shuffled_windows,
     train,
 )
+from glasshouse.training.config import Compile
 
 VOCAB, CONTEXT, BATCH = 1216, 128, 32
 
@@ -53,9 +54,7 @@ def main() -> None:
     tokens = np.random.default_rng(0).integers(VOCAB, size=200_000)
     shards = TokenShards.pack([EncodedDocument(ids=tokens, kind="random")])
     blocks = {
-        name: make(shards)
-        for name, make in contenders(options.threads).items()
-        if name not in options.skip
+        name: make(shards) for name, make in contenders(options).items() if name not in options.skip
     }
     warmup = {name: block(2) for name, block in blocks.items()}
     rates: dict[str, list[float]] = {name: [] for name in blocks}
@@ -65,10 +64,10 @@ def main() -> None:
     print(json.dumps(summary(rates, warmup, options)))
 
 
-def contenders(threads: int) -> dict[str, Callable[[TokenShards], Block]]:
+def contenders(options: argparse.Namespace) -> dict[str, Callable[[TokenShards], Block]]:
     """Everyone who takes part, by name."""
     return {
-        "glasshouse": lambda shards: our_block(shards, threads),
+        "glasshouse": lambda shards: our_block(shards, options.threads, options.compile),
         "plain": lambda shards: plain_block(shards, compiled=False, bf16=False),
         "plain compiled": lambda shards: plain_block(shards, compiled=True, bf16=False),
         "plain bf16": lambda shards: plain_block(shards, compiled=False, bf16=True),
@@ -78,15 +77,16 @@ def contenders(threads: int) -> dict[str, Callable[[TokenShards], Block]]:
     }
 
 
-def our_block(shards: TokenShards, threads: int) -> Block:
+def our_block(shards: TokenShards, threads: int, compile_choice: Compile) -> Block:
     """Glasshouse's iterator; it is never told to stop, so it has 10**6 steps ahead of it.
 
-    A run as long as that compiles, unless it cannot.
+    Left to `auto`, a run as long as that compiles, unless it cannot.
     """
     config = TrainConfig(
         steps=10**6,
         batch_size=BATCH,
         threads=threads,
+        compile=compile_choice,
         schedule=ScheduleConfig(peak_lr=1e-3, shape="constant"),
     )
     data = shuffled_windows(shards, context=CONTEXT, seed=0)
@@ -138,6 +138,7 @@ def trainer_block(shards: TokenShards, *, bf16: bool) -> Block:
     from transformers import (
         GPT2Config,
         GPT2LMHeadModel,
+        PrinterCallback,
         Trainer,
         TrainerCallback,
         TrainingArguments,
@@ -190,7 +191,9 @@ def trainer_block(shards: TokenShards, *, bf16: bool) -> Block:
                 disable_tqdm=True,
                 use_cpu=True,
             )
-            Trainer(network, arguments, train_dataset=rows, callbacks=[stopwatch]).train()
+            trainer = Trainer(network, arguments, train_dataset=rows, callbacks=[stopwatch])
+            trainer.remove_callback(PrinterCallback)  # standard output is for the JSON line
+            trainer.train()
         return stopwatch.ends[-1] - stopwatch.ends[0]
 
     return block
@@ -207,6 +210,7 @@ def summary(
         "steps": options.steps,
         "rounds": options.rounds,
         "threads": options.threads,
+        "compile": options.compile,
         "torch": str(torch.__version__),
         "warmup_seconds": {name: round(seconds, 1) for name, seconds in warmup.items()},
         "tokens_per_second": {name: round(rate) for name, rate in medians.items()},
@@ -230,6 +234,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="blocks of each contender")
     parser.add_argument("--threads", type=int, default=2, help="threads of everyone")
     parser.add_argument("--skip", action="append", default=[], help="a contender to leave out")
+    parser.add_argument("--compile", choices=("auto", "yes", "no"), default="auto", help="ours")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     return options
