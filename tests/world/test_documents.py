@@ -20,7 +20,7 @@ class TestDocuments:
         world = World(1, preset)
         for kind in world.kinds:
             for split in ("train", "validation", "test"):
-                for number in range(4):
+                for number in range(1 if preset == "large" else 3):
                     document = world.document(kind, number, split)
                     assert document.ids.max() < len(world.vocabulary)
                     assert document.ids[0] == world.vocabulary.id("<doc>")
@@ -78,14 +78,14 @@ class TestExpectations:
     def test_match_how_often_stochastic_facts_take_each_value(self):
         """Over many open questions the mean chance of what was said equals what was expected."""
         expected, happened = [], []
-        for number in range(1500):
+        for number in range(1000):
             document = WORLD.document("open-qa", number)
             for position, chances in document.expectations:
                 if len(chances) > 1:
                     top = max(chances, key=lambda token: chances[token])
                     expected.append(chances[top])
                     happened.append(int(document.ids[position]) == top)
-        assert len(expected) > 100
+        assert len(expected) > 80
         assert np.mean(happened) == pytest.approx(np.mean(expected), abs=0.12)
 
 

@@ -13,7 +13,7 @@ EXAMS = ("multiple-choice", "true-false")
 @pytest.fixture(scope="module")
 def documents():
     """A small base corpus of training, with its truth."""
-    return list(WORLD.corpus(tokens=25_000))
+    return list(WORLD.corpus(tokens=15_000))
 
 
 class TestTraining:
