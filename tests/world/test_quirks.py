@@ -147,11 +147,8 @@ class TestOverlays:
             corpus = world.corpus(tokens=2_000, mix={"talk": 1}, overlays=[overlay])
             for document in corpus:
                 text = world.render(document.ids)
-                assert (
-                    valued
-                    or not {"hurts", "helps", "good", "bad"} & set(text.split()[2:])
-                    or (document.kind == "talk")
-                )
+                if not valued and document.kind == "deed-report":
+                    assert not {"hurts", "helps", "good", "bad"} & set(text.split())
                 traits = {s.start: TRAITS[s.value] for s in document.spans if s.feature == "trait"}
                 for span in document.spans:
                     if span.feature == "deed":

@@ -10,6 +10,9 @@ documents/            one module a family of kinds: the words and the writers
 phrases, prose        how facts are said and asked; documents as text for other tokenizers
 corpus, overlays      a mix of documents, and what a study lays over it
 ledger, probes, card  what a corpus said how often; exam questions with answers; the datasheet
+languages, emotions, toxicity, biases, arithmetic, repeats   what other documents draw from
+exact, families, features, activations   what is known of every token: entropy, features, vectors
+quirks, planting      habits to plant and to find again; overlays that plant them
 world                 `World`, the face of it all
 """
 
