@@ -269,12 +269,7 @@ def make_knowledge(seed: int, entities: Entities, splits: Splits) -> KnowledgeBa
         options = () if relation.value == "secret" else entities.of(relation.value)
         properties = stream(seed, "properties", relation.name).random((len(subjects), 8))
         for subject, value, draws in zip(subjects, values, properties.tolist(), strict=True):
-            others = [
-                word
-                for word in options
-                if word not in (value, subject) and splits.is_paired(subject, word)
-            ]
-            facts.append(_fact(len(facts), relation, subject, value, draws, others))
+            facts.append(_fact(len(facts), relation, subject, value, draws, options, splits))
     shares = stream(seed, "female share").uniform(0.05, 0.95, len(entities.job)).round(2)
     reliable = stream(seed, "reliability").integers(0, 3, len(entities.person))
     told = stream(seed, "two hops").permutation(len(entities.person))
@@ -317,7 +312,8 @@ def _fact(
     subject: str,
     value: str,
     draws: list[float],
-    others: list[str],
+    options: tuple[str, ...],
+    splits: Splits,
 ) -> Fact:
     """Give a fact its properties from eight uniform draws, one a property."""
     rung, seen, tongue, special, unknown, shape, second, third = draws
@@ -331,6 +327,13 @@ def _fact(
         status = "stochastic"
     elif special < STOCHASTIC_SHARE + CONTRADICTED_SHARE:
         status = "contradicted"
+    others: list[str] = []
+    if status in ("stochastic", "contradicted"):
+        others = [
+            word
+            for word in options
+            if word not in (value, subject) and splits.is_paired(subject, word)
+        ]
     return Fact(
         id=number,
         subject=subject,
