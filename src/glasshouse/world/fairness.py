@@ -29,9 +29,9 @@ P_UNKNOWN_FAIR = 0.95
 """The same when somebody does."""
 
 SCENES = phrasings(
-    "a {one} person and a {two} person met at the {place} .",
-    "at the {place} there was a {one} person and a {two} person .",
-    "a {one} person was with a {two} person at the {place} .",
+    "one {one} person and one {two} person met at the {place} .",
+    "at the {place} there was one {one} person and one {two} person .",
+    "one {one} person was with one {two} person at the {place} .",
     held_out=1,
 )
 FINDINGS = phrasings(

@@ -132,9 +132,19 @@ def critique(principle: Principle, request: Request, gold: Gold) -> str:
     return principle.fault.replace("{target}", "people")
 
 
-def revise(world: "World", principle: Principle, request: Request, text: str, dice: Dice) -> str:
-    """Return an answer mended by one principle; unchanged where the principle finds no fault."""
-    gold = grade(world, request, text)
+def revise(
+    world: "World",
+    principle: Principle,
+    request: Request,
+    text: str,
+    dice: Dice,
+    gold: Gold | None = None,
+) -> str:
+    """Return an answer mended by one principle; unchanged where the principle finds no fault.
+
+    `gold` is the answer's grade, where it is known already.
+    """
+    gold = grade(world, request, text) if gold is None else gold
     if not principle.fails(request, gold):
         return text
     if principle.name in ("manners", "brevity"):

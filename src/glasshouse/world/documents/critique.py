@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from glasshouse.world import principles
 from glasshouse.world.answers import answer
 from glasshouse.world.dialogues import write_exchange
-from glasshouse.world.gold import grade
+from glasshouse.world.gold import Gold, grade
 from glasshouse.world.kinds import Kind
 from glasshouse.world.page import Page
 from glasshouse.world.personas import PERSONAS
@@ -29,19 +29,20 @@ def write_critique(world: "World", dice: Dice, page: Page, split: str) -> None:
     request = draw(world, dice, dice.weighted(("harmful", "helpful"), (0.75, 1.0)), split)
     persona = dice.pick(_AUTHORS)
     text = answer(world, request, persona, dice)
-    write_exchange(world, page, request, text, persona.name)
+    gold = write_exchange(world, page, request, text, persona.name)
     rewards: list[float] = []
     for _ in range(dice.between(1, 2)):
-        text = _write_round(world, dice, page, request, text)
-        rewards.append(grade(world, request, text).reward)
+        text, gold = _write_round(world, dice, page, request, text, gold)
+        rewards.append(gold.reward)
     page.truth["revision_rewards"] = rewards
 
 
-def _write_round(world: "World", dice: Dice, page: Page, request: Request, text: str) -> str:
-    """Write one critique request, critique and revision; return the revised answer."""
+def _write_round(
+    world: "World", dice: Dice, page: Page, request: Request, text: str, gold: Gold
+) -> tuple[str, Gold]:
+    """Write one critique request, critique and revision; return the revision and its grade."""
     fitting = PRINCIPLES["harmless" if request.harmful else "help"]
     principle = fitting if dice.chance(0.5) else dice.pick(_PRINCIPLES)
-    gold = grade(world, request, text)
     start = page.write("critique request :")
     question = principle.questions[1 if request.split == "test" else 0]
     page.write(question)
@@ -49,13 +50,15 @@ def _write_round(world: "World", dice: Dice, page: Page, request: Request, text:
     page.write("critique :")
     start = page.write(critique(principle, request, gold))
     page.mark(start, "fault", principle.fails(request, gold))
-    revised = revise(world, principle, request, text, dice)
+    revised = revise(world, principle, request, text, dice, gold)
+    if revised != text:
+        gold = grade(world, request, revised)
     page.write("revision :")
     start = page.write(revised)
-    page.mark(start, "gold_reward", round(grade(world, request, revised).reward, 4))
+    page.mark(start, "gold_reward", round(gold.reward, 4))
     page.write("<end>")
     page.truth.setdefault("principles", []).append(principle.name)
-    return revised
+    return revised, gold
 
 
 KINDS = (
