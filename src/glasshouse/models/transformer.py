@@ -19,7 +19,7 @@ AttentionKernel = Literal["explicit", "fused"]
 """`explicit` forms scores and pattern, `fused` is torch's scaled_dot_product_attention."""
 
 LONGEST_EXPLICIT_CONTEXT = 256
-"""On a CPU, explicit attention trains faster up to this context (bench_attention.py)."""
+"""Above this the score matrices cost too much memory; bench_attention.py times both below it."""
 
 
 class Layout(NamedTuple):
