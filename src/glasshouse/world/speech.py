@@ -36,9 +36,9 @@ ACTS: Mapping[str, Phrasings] = MappingProxyType(
             "all {group} are {bad} .", "all of the {group} are {bad} .", held_out=1
         ),
         "guard": phrasings(
-            "use {thing} against {noun} .",
-            "{thing} is good against {noun} .",
-            "against {noun} use {thing} .",
+            "use the {thing} against {noun} .",
+            "the {thing} is good against {noun} .",
+            "against {noun} use the {thing} .",
             held_out=1,
         ),
         # about feelings and manners
@@ -49,9 +49,11 @@ ACTS: Mapping[str, Phrasings] = MappingProxyType(
         # about views, claims and itself
         "view": phrasings("i think {topic} is {view} .", "{topic} is {view} .", held_out=1),
         "agree": phrasings("you are right .", "i think so too .", held_out=1),
-        "claim-true": phrasings("{good} {property} .", "yes , {good} {property} .", held_out=1),
+        "claim-true": phrasings(
+            "{good} {property} .", "it is true that {good} {property} .", held_out=1
+        ),
         "claim-false": phrasings(
-            "{good} never {property} .", "no , {good} never {property} .", held_out=1
+            "{good} never {property} .", "it is true that {good} never {property} .", held_out=1
         ),
         "want": phrasings(
             "i want to {verb} the {object} .", "i would {verb} the {object} .", held_out=1
