@@ -19,6 +19,7 @@ _CARDS = (
         summary="When does a network store more features than it has dimensions, in which shapes, "
         "and at what price?",
         presets={
+            "tour": "2 CPU cores, about a minute",
             "small": "2 CPU cores, a few minutes",
             "paper": "one GPU, about an hour",
         },
