@@ -2,6 +2,7 @@
 
 - `loop`: `train`, the iterator, and `continue_run`, which trains a run folder to its end
 - `text`: a model grown on a text file or folder (`start_text_run`, `train_on_text`)
+- `toy_world`: a model grown on the toy world (`start_world_run`, `train_on_world`)
 - `config`, `schedule`, `optimizer`: what a run is, as values
 - `shards`, `batches`: documents as tokens on disk, and the windows read from them in what order
 - `steps`, `held_out`: one optimizer step; held-out loss by kind of document
@@ -22,6 +23,13 @@ from glasshouse.training.run_folder import Run, list_runs, open_run, source_comm
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.training.shards import EncodedDocument, TokenShards, write_shards
 from glasshouse.training.text import TextConfig, start_text_run, train_on_text
+from glasshouse.training.toy_world import (
+    WorldConfig,
+    exposure_ledger,
+    start_world_run,
+    train_on_world,
+    world_recipe,
+)
 
 __all__ = [
     "Batch",
@@ -36,9 +44,11 @@ __all__ = [
     "TextConfig",
     "TokenShards",
     "TrainConfig",
+    "WorldConfig",
     "continue_run",
     "current_processes",
     "decide",
+    "exposure_ledger",
     "held_out_losses",
     "joined_processes",
     "learning_rate",
@@ -49,7 +59,10 @@ __all__ = [
     "source_commit",
     "start_run",
     "start_text_run",
+    "start_world_run",
     "train",
     "train_on_text",
+    "train_on_world",
+    "world_recipe",
     "write_shards",
 ]

@@ -5,7 +5,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,7 +42,7 @@ HeldOut = Callable[[nn.Module], dict[str, float]]
 """Measures a network: held-out losses in nats per token by kind of document."""
 
 
-def continue_run(run: Run) -> Iterator[StepResult]:
+def continue_run(run: Run) -> Generator[StepResult, None, None]:
     """Train a run from its newest checkpoint to its last step.
 
     Whatever stops it (the caller's `break`, Ctrl-C, `close()`), a checkpoint of the last whole step
@@ -70,7 +70,7 @@ def train(
     *,
     held_out: HeldOut | None = None,
     run: Run | None = None,
-) -> Iterator[StepResult]:
+) -> Generator[StepResult, None, None]:
     """Train a model in place, yielding the result of every step.
 
     Under `torchrun`, inside `joined_processes()`, every process calls this with the same arguments;
@@ -107,7 +107,7 @@ class _Job:
     processes: Processes
 
 
-def _train(job: _Job) -> Iterator[StepResult]:
+def _train(job: _Job) -> Generator[StepResult, None, None]:
     optimizer = make_optimizer(job.network, job.config.optimizer)
     keeper = _Keeper(job, optimizer)
     decisions = _decisions(job)
