@@ -10,6 +10,19 @@ from glasshouse.studies.study import Paper, Study, StudyCard
 
 _CARDS = (
     StudyCard(
+        name="base-model",
+        title="A model grown in a known world",
+        paper=Paper(citation="Glasshouse, acceptance gates of the toy world"),
+        summary="What does a language model know after growing up in a world whose truth is data, "
+        "and is it fit for the other studies to start from?",
+        presets={
+            "small": "2 CPU cores, about 5 minutes",
+            "tour": "2 CPU cores, about 4 minutes",
+            "paper": "one GPU, or 2 CPU cores for about 20 minutes",
+        },
+        where="glasshouse.studies.base_model:STUDY",
+    ),
+    StudyCard(
         name="toy-superposition",
         title="Toy models of superposition",
         paper=Paper(

@@ -1,0 +1,52 @@
+"""What the base model is grown from, and how closely it is looked at."""
+
+from dataclasses import dataclass, field, replace
+
+from glasshouse.errors import InputError
+from glasshouse.training import CheckpointConfig, ScheduleConfig, TrainConfig, WorldConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseModelConfig:
+    """Growing one model and asking it what it knows."""
+
+    grow: WorldConfig = field(default_factory=WorldConfig)
+    """World, model and training; `--seed` sets the seeds in it."""
+    num_questions: int = 1500
+    """Questions of each format, over all exposures."""
+    num_documents: int = 40
+    """Held-out documents of each kind that are read for the loss by kind."""
+    num_requests: int = 240
+    """Requests of users that the model answers."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_questions", "num_documents", "num_requests"):
+            if getattr(self, name) < 10:
+                raise InputError(f"{name}={getattr(self, name)} must be at least 10")
+
+
+def tour() -> BaseModelConfig:
+    """Return about a million parameters and three million tokens, for the tour."""
+    return BaseModelConfig(grow=_grow(steps=750))
+
+
+def small() -> BaseModelConfig:
+    """Return the largest model that five minutes on two cores allow."""
+    return BaseModelConfig(grow=_grow(steps=800))
+
+
+def paper() -> BaseModelConfig:
+    """Return twelve million tokens, at which the exam formats should emerge."""
+    grow = _grow(steps=3000)
+    return BaseModelConfig(grow=replace(grow, train=replace(grow.train, evaluate_every=500)))
+
+
+def _grow(*, steps: int) -> WorldConfig:
+    return WorldConfig(
+        train=TrainConfig(
+            steps=steps,
+            evaluate_every=max(1, steps // 10),
+            schedule=ScheduleConfig(peak_lr=4e-3, warmup_steps=steps // 15),
+            checkpoints=CheckpointConfig(every=200),
+        )
+    )

@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glasshouse.errors import RunError
+from glasshouse.studies.base_model import STUDY, BaseModelConfig, tour
+from glasshouse.studies.study import Figure, Findings, no_progress
+from glasshouse.training import ScheduleConfig, TrainConfig, WorldConfig
+
+
+def minute(*, steps: int = 6) -> BaseModelConfig:
+    """Return a model that learns next to nothing, in seconds."""
+    return BaseModelConfig(
+        grow=WorldConfig(
+            world_preset="nano",
+            size="nano",
+            context=64,
+            train=TrainConfig(
+                steps=steps,
+                batch_size=8,
+                compile="no",
+                evaluate_every=3,
+                schedule=ScheduleConfig(warmup_steps=1),
+            ),
+        ),
+        num_questions=40,
+        num_documents=10,
+        num_requests=10,
+    )
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture(scope="module")
+def findings(workspace: Path) -> Findings:
+    return STUDY.run(minute(), seed=2, progress=no_progress, workspace=workspace)
+
+
+class TestBaseModel:
+    def test_passes_no_gate_that_needs_learning(self, findings: Findings):
+        """Six steps teach nothing; a gate that such a model passed would test nothing."""
+        verdicts = {result.claim.id: result.verdict.value for result in findings.claims}
+        for gate in ("facts-known", "induction", "samples-parse", "new-rule-obeyed"):
+            assert verdicts[gate] != "reproduced"
+
+    def test_draws_every_figure(self, findings: Findings):
+        """A figure is drawn late, so a mistake in one shows only here."""
+        figures = [
+            item
+            for section in findings.sections
+            for item in section.items
+            if isinstance(item, Figure)
+        ]
+        assert {figure.name for figure in figures} >= {"growth", "knowledge", "calibration"}
+        for figure in figures:
+            assert figure.draw().axes
+
+    def test_counts_what_training_stated(self, findings: Findings, workspace: Path):
+        """Knowledge is compared with exposures, so the ledger must lie beside the run."""
+        ledger = json.loads((workspace / "base-model" / "data" / "ledger.json").read_text())
+        assert sum(ledger["counts"]) > 0
+
+    def test_goes_on_with_the_run_that_is_there(self, findings: Findings, workspace: Path):
+        """A study that is started again must not grow its model again."""
+        said: list[str] = []
+        STUDY.run(
+            minute(),
+            seed=2,
+            progress=lambda done, total, what: said.append(what),
+            workspace=workspace,
+        )
+        assert not any("loss" in what for what in said)
+
+    def test_refuses_a_run_of_other_settings(self, findings: Findings, workspace: Path):
+        """Measuring another model than the one asked for would be silent and wrong."""
+        with pytest.raises(RunError, match="other settings"):
+            STUDY.run(minute(steps=7), seed=2, progress=no_progress, workspace=workspace)
+
+    def test_tells_the_same_twice(self, findings: Findings, tmp_path: Path):
+        """Same seed, same claims: nothing may hang on the clock or the process."""
+        again = STUDY.run(minute(), seed=2, progress=no_progress, workspace=tmp_path)
+        assert [c.as_json() for c in again.claims] == [c.as_json() for c in findings.claims]
+
+
+class TestBaseModelConfig:
+    def test_refuses_too_few_questions(self):
+        """Nine questions give no accuracy worth a verdict."""
+        with pytest.raises(ValueError, match="num_questions=9"):
+            replace(tour(), num_questions=9)
