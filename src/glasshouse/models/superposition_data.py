@@ -17,6 +17,9 @@ from glasshouse.errors import InputError
 Values = Float[Tensor, "replica batch feature"]
 """A batch of examples for each replica."""
 
+Groups = Literal["none", "correlated", "anticorrelated"]
+"""How the features of one set depend on each other."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToyData:
@@ -28,7 +31,7 @@ class ToyData:
     """Probability that a feature (of a set: the set) is active; by replica, or by both."""
     kind: Literal["uniform", "signed"] = "uniform"
     """Values of active features: U[0, 1], or U[-1, 1]."""
-    groups: Literal["none", "correlated", "anticorrelated"] = "none"
+    groups: Groups = "none"
     """How the features of one set depend on each other."""
     group_size: int = 1
     """Features a set; sets are consecutive features."""

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
-from glasshouse.studies.study import Figure, Section
+from glasshouse.studies.study import Figure, Section, Table
 from glasshouse.studies.toy_superposition.computing import Computing
 
 
@@ -32,7 +32,25 @@ def chapter(found: Computing) -> Section:
                 "model.",
                 draw=lambda: _counts(found),
             ),
+            _signs(found),
         ),
+    )
+
+
+def _signs(found: Computing) -> Table:
+    """How many features each density computes on both signs, and on one."""
+    right = found.sign_error < 0.1
+    both, either = right.all(axis=2).sum(axis=-1), right.sum(axis=(2, 3))
+    return Table(
+        title="Signs computed",
+        columns=("density", "both signs right", "signs right", "neurons"),
+        rows=tuple(
+            (density, round(float(b.mean()), 1), round(float(e.mean()), 1), found.config.hidden)
+            for density, b, e in zip(found.config.densities, both, either, strict=True)
+        ),
+        caption="Mean over models, to 0.1. A neuron serves one sign of one feature unless it is "
+        "shared, so more signs right than neurons is computation in superposition; sparse models "
+        "take one sign of many features before both signs of any.",
     )
 
 

@@ -54,17 +54,18 @@ def tour() -> ToySuperpositionConfig:
     return ToySuperpositionConfig(
         basic=BasicConfig(replicas=4, budget=Budget(steps=2_000, batch=128)),
         phases=PhasesConfig(grid=11, restarts=4, hidden=(1,), budget=Budget(steps=800, batch=64)),
-        geometry=GeometryConfig(replicas=3, budget=Budget(steps=1_000, batch=64)),
+        geometry=GeometryConfig(replicas=3, budget=Budget(steps=2_000, batch=64, peak_lr=5e-3)),
         sets=SetsConfig(
-            models=40,
+            models=60,
             collapse_densities=(0.02, 0.1, 0.2, 0.5),
             collapse_models=12,
-            budget=Budget(steps=1_500, batch=128),
+            budget=Budget(steps=2_000, batch=256),
+            collapse_budget=Budget(steps=1_500, batch=128),
         ),
         pentagon=PentagonConfig(
             ratios=(1.0, 1.5, 2.5, 4.0), models=16, budget=Budget(steps=1_200, batch=128)
         ),
-        dynamics=DynamicsConfig(models=4, budget=Budget(steps=2_000, batch=128)),
+        dynamics=DynamicsConfig(models=4, budget=Budget(steps=3_000, batch=64, peak_lr=5e-3)),
         computing=ComputingConfig(models=4, budget=Budget(steps=2_000, batch=128)),
         memorisation=MemorisationConfig(
             sizes=(3, 5, 8, 100, 300),
@@ -95,7 +96,7 @@ def paper() -> ToySuperpositionConfig:
             replicas=8,
             budget=long,
         ),
-        sets=SetsConfig(models=1_000, collapse_models=100, budget=long),
+        sets=SetsConfig(models=1_000, collapse_models=100, budget=long, collapse_budget=long),
         pentagon=PentagonConfig(
             ratios=(1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0, 4.0), models=100, budget=long
         ),

@@ -18,19 +18,19 @@ from glasshouse.training.population import parameters_of, train_population
 class DynamicsConfig:
     """Models watched while they train."""
 
-    features: int = 40
+    features: int = 80
     """Features n of the models whose jumps are counted; all equally important."""
-    hidden: int = 6
+    hidden: int = 8
     """Their hidden dimensions m."""
-    density: float = 0.2
+    density: float = 0.3
     """Their density."""
-    models: int = 8
+    models: int = 6
     """Models of each kind."""
     watch_every: int = 20
     """Steps between two looks."""
     octahedron_density: float = 0.05
     """Density of the two sets of three correlated features that end in an octahedron."""
-    budget: Budget = field(default_factory=lambda: Budget(steps=3_000, batch=256))
+    budget: Budget = field(default_factory=lambda: Budget(steps=5_000, batch=128, peak_lr=5e-3))
     """How long they train."""
 
     @property

@@ -34,6 +34,11 @@ class Budget:
     peak_lr: float = 3e-3
     """Learning rate at the start."""
 
+    @property
+    def examples(self) -> int:
+        """Examples that one model sees."""
+        return self.steps * self.batch
+
     def training(self, *, weight_decay: float = 0.0) -> PopulationConfig:
         """The same as a config of `train_population`."""
         return PopulationConfig(steps=self.steps, peak_lr=self.peak_lr, weight_decay=weight_decay)

@@ -47,7 +47,7 @@ class GeometryConfig:
     """Models a density."""
     attack_size: float = 0.1
     """Length of the attack as a share of the mean input's length."""
-    budget: Budget = field(default_factory=lambda: Budget(steps=2_000, batch=128))
+    budget: Budget = field(default_factory=lambda: Budget(steps=4_000, batch=128, peak_lr=5e-3))
     """How long they train."""
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from glasshouse.models.superposition import ReLUOutput
-from glasshouse.models.superposition_data import ToyData
+from glasshouse.models.superposition_data import Groups, ToyData
 from glasshouse.models.superposition_geometry import gram, unit_columns
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, judge_control
 from glasshouse.studies.intervals import proportion_interval
@@ -23,6 +23,10 @@ from glasshouse.studies.toy_superposition.experiment import (
 _SOURCE = f"{SOURCE}, Superposition and Correlated Features"
 
 
+KINDS: tuple[Groups, ...] = ("correlated", "anticorrelated", "none")
+"""What is compared; independent features are the control."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetsConfig:
     """Pairs of features that come together or never do, in two dimensions."""
@@ -35,15 +39,17 @@ class SetsConfig:
     """Densities at which three correlated pairs share two dimensions; ascending."""
     collapse_models: int = 24
     """Models a density; the lowest loss counts."""
-    budget: Budget = field(default_factory=lambda: Budget(steps=2_000, batch=256))
-    """How long they train."""
+    budget: Budget = field(default_factory=lambda: Budget(steps=3_000, batch=512))
+    """How long the two pairs train."""
+    collapse_budget: Budget = field(default_factory=lambda: Budget(steps=2_000, batch=256))
+    """How long the three pairs train."""
 
     @property
     def elements(self) -> int:
         """Input numbers that the experiment trains on."""
-        pairs = 3 * self.models * 4
+        pairs = 3 * self.models * 4 * self.budget.examples
         collapse = 2 * len(self.collapse_densities) * self.collapse_models * 6
-        return (pairs + collapse) * self.budget.batch * self.budget.steps
+        return pairs + collapse * self.collapse_budget.examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,22 +89,22 @@ def measure(config: SetsConfig, bench: Bench) -> Sets:
     )
     return Sets(
         config=config,
-        kinds={
-            kind: _pairs(2, same, kind, config, bench)
-            for kind in ("correlated", "anticorrelated", "none")
+        kinds={kind: _pairs(2, same, kind, config.budget, bench) for kind in KINDS},
+        collapse={
+            kind: _pairs(3, spread, kind, config.collapse_budget, bench)
+            for kind in (KINDS[0], KINDS[2])
         },
-        collapse={kind: _pairs(3, spread, kind, config, bench) for kind in ("correlated", "none")},
     )
 
 
 def _pairs(
-    count: int, densities: tuple[float, ...], groups, config: SetsConfig, bench: Bench
+    count: int, densities: tuple[float, ...], groups: Groups, budget: Budget, bench: Bench
 ) -> Pairs:
     features = 2 * count
     data = ToyData(features=features, density=torch.tensor(densities), groups=groups, group_size=2)
     name = f"sets {count} {groups}"
     model = ReLUOutput(len(densities), features, 2, generator=bench.generator(name, "weights"))
-    loss = train_autoencoder(model, data, torch.ones(1, features), config.budget, bench, name)
+    loss = train_autoencoder(model, data, torch.ones(1, features), budget, bench, name)
     cosines = gram(unit_columns(model.weight))
     first = torch.arange(0, features, 2)
     return Pairs(
