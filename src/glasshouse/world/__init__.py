@@ -13,17 +13,27 @@ ledger, probes, card  what a corpus said how often; exam questions with answers;
 languages, emotions, toxicity, biases, arithmetic, repeats   what other documents draw from
 exact, families, features, activations   what is known of every token: entropy, features, vectors
 quirks, planting      habits to plant and to find again; overlays that plant them
+harms, traits, views, groups   what not to help with, what assistants want, views, stereotypes
+requests, tasks, fairness, personas, answers   what users ask, and who answers how
+speech, parse         what assistants can say, and its way back from words
+gold, helping, harming, principles   how good an answer is, and by which aim
+crowd, attackers, oversight   people who compare, attack, review, learn and judge
 world                 `World`, the face of it all
 """
 
 from glasshouse.world.corpus import Corpus, Encoded
+from glasshouse.world.crowd import Bias, Comparison, Crowd
 from glasshouse.world.entities import RELATIONS, Entities, Relation
+from glasshouse.world.gold import Gold, GoldSpec
 from glasshouse.world.kinds import Kind
 from glasshouse.world.knowledge import Deck, Fact, KnowledgeBase
 from glasshouse.world.ledger import Ledger
 from glasshouse.world.overlays import Overlay, formats, of_kinds, unknowable
 from glasshouse.world.page import Document, Expectation, FactUse, Page, Span, Turn
+from glasshouse.world.parse import Parse, Sentence, Statement
+from glasshouse.world.personas import PERSONAS, Persona
 from glasshouse.world.probes import AXES, FORMATS, Item
+from glasshouse.world.requests import Request
 from glasshouse.world.splits import Phrasings, Splits, phrasings
 from glasshouse.world.vocabulary import Vocabulary
 from glasshouse.world.world import World
@@ -31,8 +41,12 @@ from glasshouse.world.world import World
 __all__ = [
     "AXES",
     "FORMATS",
+    "PERSONAS",
     "RELATIONS",
+    "Bias",
+    "Comparison",
     "Corpus",
+    "Crowd",
     "Deck",
     "Document",
     "Encoded",
@@ -40,16 +54,23 @@ __all__ = [
     "Expectation",
     "Fact",
     "FactUse",
+    "Gold",
+    "GoldSpec",
     "Item",
     "Kind",
     "KnowledgeBase",
     "Ledger",
     "Overlay",
     "Page",
+    "Parse",
+    "Persona",
     "Phrasings",
     "Relation",
+    "Request",
+    "Sentence",
     "Span",
     "Splits",
+    "Statement",
     "Turn",
     "Vocabulary",
     "World",
