@@ -96,7 +96,9 @@ def _counts(found: Computing) -> Drawing:
         axis.plot(inverse, values.mean(axis=1), color="C0")
         axis.plot(inverse, values, "o", color="C0", alpha=0.4, markersize=4)
         axis.set(xscale="log", xlabel="1/(1−S), sparser →", ylim=(0, None))
-    left.axhline(found.config.hidden / 2, color="grey", linestyle="--", linewidth=0.8)
+    room = found.config.hidden / 2
+    left.axhline(room, color="grey", linestyle="--", linewidth=0.8)
+    left.set_ylim(0, 1.1 * max(room, found.computed.max()))
     left.set_ylabel("features computed")
     right.set_ylabel("features a neuron")
     return figure

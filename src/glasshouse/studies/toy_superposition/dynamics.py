@@ -30,8 +30,8 @@ class DynamicsConfig:
     """Steps between two looks."""
     octahedron_density: float = 0.05
     """Density of the two sets of three correlated features that end in an octahedron."""
-    budget: Budget = field(default_factory=lambda: Budget(steps=5_000, batch=128, peak_lr=5e-3))
-    """How long they train."""
+    budget: Budget = field(default_factory=lambda: Budget(steps=8_000, batch=128, peak_lr=5e-3))
+    """How long they train: 2% of the steps must let AdamW turn a column, or no jump is a jump."""
 
     @property
     def elements(self) -> int:

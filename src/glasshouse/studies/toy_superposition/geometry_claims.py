@@ -140,13 +140,15 @@ def _lines_in_order(found: Geometry, bench: Bench) -> ClaimResult:
     shuffled = bench.rng("geometry", "shuffle").permutation(k)
     control = shapes_in_order(shuffled, values)
     measured = shapes_in_order(k, values)
+    interval = resampled_interval(
+        lambda rng: shapes_in_order(k, resample_replicas(values, rng)),
+        rng=bench.rng("geometry", "order"),
+    )
+    is_rare = bool(np.isnan([measured, *interval]).any())
     evidence = Evidence(
         measured=measured,
-        interval=resampled_interval(
-            lambda rng: shapes_in_order(k, resample_replicas(values, rng)),
-            rng=bench.rng("geometry", "order"),
-        ),
-        gate="no represented feature lies on one of these lines" if np.isnan(measured) else None,
+        interval=interval,
+        gate="too few features lie on one of these lines to resample" if is_rare else None,
         text="mean 1/(1-S): "
         + ", ".join(f"{name} {centre:.2f}" for name, centre in _centres(k, values).items()),
         control=judge_control(claim, control, text=f"densities shuffled: {control:.2f}"),

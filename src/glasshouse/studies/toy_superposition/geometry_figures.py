@@ -115,7 +115,7 @@ def _scatter(found: Geometry) -> Drawing:
 
 def _pentagons(found: Pentagon) -> Drawing:
     ratios = found.config.ratios
-    columns = min(3, len(ratios))
+    columns = 3 if len(ratios) % 3 == 0 else min(4, len(ratios))
     rows = -(-len(ratios) // columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(6.4, 2.3 * rows), squeeze=False, layout="constrained"
