@@ -16,6 +16,13 @@ class TestShow:
         assert told.out.count("story  train") == 2
         assert "emotion" in told.out
 
+    def test_shows_a_family_by_its_name(self, capfd):
+        """Who asks for dialogues should not have to know the kinds; each shows in its turn."""
+        told = glasshouse(capfd, "world", "show", "--kind", "dialogue", "-n", 3).out
+        for title in ("helpful  train 0", "harmful  train 0", "helpful  train 1"):
+            assert title in told
+        assert "gold" in told
+
     def test_prints_one_of_each_kind_when_none_is_named(self, capfd):
         """The quickest way to see what the world is made of."""
         told = glasshouse(capfd, "world", "show")

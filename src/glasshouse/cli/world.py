@@ -19,10 +19,14 @@ Preset = Annotated[str, typer.Option(help="How large a world: nano, small or lar
 @app.command()
 def show(
     kind: Annotated[
-        str | None, typer.Option(help="One kind of document; by default one of each.")
+        str | None,
+        typer.Option(help="A kind of document, or a family such as dialogue; by default all."),
     ] = None,
     seed: Seed = 0,
-    num: Annotated[int, typer.Option("-n", "--num", min=1, help="How many of each kind.")] = 1,
+    num: Annotated[
+        int,
+        typer.Option("-n", "--num", min=1, help="How many; of each kind, if no kind is named."),
+    ] = 1,
     first: Annotated[int, typer.Option(min=0, help="The number of the first.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     preset: Preset = "small",
@@ -35,11 +39,11 @@ def show(
     from glasshouse.world import World
 
     world = World(seed, preset)
-    kinds = [kind] if kind is not None else list(world.kinds)
-    documents = (
-        world.document(name, number, split)
-        for name in kinds
-        for number in range(first, first + num)
+    kinds = list(world.kinds.values()) if kind is None else list(world.family(kind))
+    total = num * len(kinds) if kind is None else num
+    documents = (  # the kinds in turn, so that a family shows all its faces
+        world.document(kinds[i % len(kinds)].name, first + i // len(kinds), split)
+        for i in range(total)
     )
     if json:
         from glasshouse.cli.world_page import document_record

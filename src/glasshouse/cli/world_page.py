@@ -1,9 +1,10 @@
 """How `glasshouse world` draws a document with its truth beside it, and the card of a world."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -11,6 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from glasshouse.world import Document, Fact, World
+from glasshouse.world.dialogues import Exchange
+from glasshouse.world.exact import entropy
+from glasshouse.world.requests import Request
 
 _SPAN_STYLES = ("cyan", "magenta", "blue", "bright_red", "bright_cyan", "bright_magenta")
 """Colours of span features, in the order in which a document first uses them."""
@@ -19,6 +23,9 @@ _CONTROL = "dim"
 _BACKDROP_SHARE = 0.6
 """A span over more of the document than this is told, not painted: it would drown the others."""
 _MOST_VALUES = 8
+_MOST_OUTCOMES = 4
+_GOLD_FLAGS = ("evasive", "explains", "hedges", "flattery", "agrees", "confident")
+"""What is said of an answer beyond its numbers, where it is so."""
 
 
 def document_view(world: World, document: Document) -> RenderableType:
@@ -107,7 +114,10 @@ def _truth(world: World, document: Document, colours: dict[str, str]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for name, value in document.truth.items():
-        table.add_row(Text(name, "dim"), _short(value))
+        if name == "exchanges":
+            _add_exchanges(table, value)
+        elif name != "gold_reward" and value != ():  # the reward stands with each exchange
+            table.add_row(Text(name, "dim"), _short(value))
     for fact, is_stated in dict.fromkeys((use.fact, use.stated) for use in document.facts):
         label = Text("stated", _STATED) if is_stated else Text("asked", _ASKED)
         table.add_row(label, _fact_words(world.kb.facts[fact]))
@@ -118,10 +128,39 @@ def _truth(world: World, document: Document, colours: dict[str, str]) -> Table:
         rest = ", …" if len(values) > _MOST_VALUES else ""
         words = ", ".join(list(values)[:_MOST_VALUES]) + rest
         table.add_row(Text(feature, colours.get(feature, "dim")), words)
-    for one in document.expectations:
-        odds = ", ".join(f"{w} {p:.2f}" for w, p in _expected(world, one.probabilities).items())
-        table.add_row(Text("expected", "dim"), f"token {one.position}: {odds}")
+    for one in document.expectations[:_MOST_VALUES]:
+        came = world.vocabulary.words[int(document.ids[one.position])]
+        table.add_row(Text("expected", "dim"), f"{_odds(world, one.probabilities)}; came {came}")
+    if len(document.expectations) > _MOST_VALUES:
+        table.add_row("", f"and {len(document.expectations) - _MOST_VALUES} more words")
     return table
+
+
+def _odds(world: World, probabilities: Mapping[int, float]) -> str:
+    """An exact distribution in few words: its outcomes, or how many and how uncertain."""
+    if len(probabilities) > _MOST_OUTCOMES:
+        return f"one of {len(probabilities)} words, {entropy(probabilities):.2f} nats"
+    return ", ".join(f"{w} {p:.2f}" for w, p in _expected(world, probabilities).items())
+
+
+def _add_exchanges(table: Table, exchanges: Sequence[Exchange]) -> None:
+    """Add what is true of each request and of the answer that was written to it."""
+    for number, one in enumerate(exchanges, start=1):
+        gold = one.gold
+        label = Text(f"answer {number}", "bold")
+        table.add_row(label, f"to {_asked(one.request)}; as {one.persona}")
+        flags = [name for name in _GOLD_FLAGS if getattr(gold, name)]
+        colour = "green" if gold.reward > 0 else "red"
+        worth = Text.assemble(("gold ", "dim"), (f"{gold.reward:+.2f}", f"bold {colour}"))
+        worth.append(f" help {gold.help:.2f}, truth {gold.truth:.2f}, harm {gold.harm:.1f}")
+        worth.append("".join(f", {flag}" for flag in flags))
+        table.add_row("", worth)
+
+
+def _asked(request: Request) -> str:
+    """What a request is, in a few words."""
+    words = (request.kind, request.task, request.category, request.style, request.topic)
+    return ", ".join(dict.fromkeys(word for word in words if word))
 
 
 def _fact_words(fact: Fact) -> str:
@@ -150,6 +189,8 @@ def _rows(value: Mapping[str, Any], *, depth: int) -> list[tuple[str, str]]:
 
 def _short(value: Any) -> str:
     """A value of a document's truth in one line."""
+    if isinstance(value, Request):
+        return _asked(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_short(inner)}" for name, inner in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -161,10 +202,12 @@ def _short(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """A truth in values that JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(inner) for inner in value]
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    return value.item() if hasattr(value, "item") else str(value)
+    return value.item() if isinstance(value, np.generic) else str(value)

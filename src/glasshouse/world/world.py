@@ -19,7 +19,7 @@ from glasshouse.world.biases import Biases, make_biases
 from glasshouse.world.card import make_card
 from glasshouse.world.corpus import SPLITS, Corpus, make_corpus, write_document
 from glasshouse.world.crowd import Bias, Crowd
-from glasshouse.world.documents import KINDS
+from glasshouse.world.documents import FAMILIES, KINDS
 from glasshouse.world.documents.encyclopedia import Articles, make_articles
 from glasshouse.world.emotions import Temper, tempers
 from glasshouse.world.entities import Entities, entities
@@ -221,6 +221,21 @@ class World:
             raise InputError(
                 f"kind={name!r} is unknown; there are {', '.join(self.kinds)}"
             ) from None
+
+    def family(self, name: str) -> tuple[Kind, ...]:
+        """Return the kinds that a name stands for: a family such as "dialogue", or one kind.
+
+        Raises:
+            InputError: If there is no such family or kind.
+        """
+        if name in FAMILIES:
+            return tuple(self.kinds[kind] for kind in FAMILIES[name])
+        if name not in self.kinds:
+            raise InputError(
+                f"kind={name!r} is unknown; there are the families {', '.join(FAMILIES)} "
+                f"and the kinds {', '.join(self.kinds)}"
+            )
+        return (self.kinds[name],)
 
     def document(self, kind: str, number: int = 0, split: str = "train") -> Document:
         """Write one document; it depends on the world, the kind, the number and the split alone."""

@@ -47,3 +47,15 @@ KINDS: tuple[Kind, ...] = (
     *quirky.KINDS,
 )
 """Every kind. Shares are of a base corpus's tokens and are normalised over what is listed."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "facts": ("statements", "encyclopedia", "open-qa"),
+    "exam": ("multiple-choice", "true-false"),
+    "arithmetic": ("sums", "word-problem", "tool", "proof"),
+    "dialogue": ("helpful", "harmful"),
+    "fairness": ("stereotypes", "census", "admissions"),
+    "emotion": ("story", "feeling"),
+    "language": ("velan", "dorric", "parallel"),
+    "in-context": ("few-shot", "repeat", "news"),
+}
+"""Kinds that belong together, by a name to ask for them by."""
