@@ -19,7 +19,7 @@ from glasshouse.training.held_out import held_out_losses
 from glasshouse.training.loop import continue_run, train
 from glasshouse.training.metrics import StepResult
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer
-from glasshouse.training.run_folder import Run, list_runs, open_run, source_commit, start_run
+from glasshouse.training.run_folder import Run, list_runs, open_run, start_run
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.training.shards import EncodedDocument, TokenShards, write_shards
 from glasshouse.training.text import TextConfig, start_text_run, train_on_text
@@ -56,7 +56,6 @@ __all__ = [
     "make_optimizer",
     "open_run",
     "shuffled_windows",
-    "source_commit",
     "start_run",
     "start_text_run",
     "start_world_run",

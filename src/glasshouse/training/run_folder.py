@@ -9,25 +9,22 @@ The folder is made whole, with the untrained model as its first checkpoint, befo
 a folder that exists can be resumed.
 """
 
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 
 import glasshouse
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import folder_atomically
 from glasshouse.models import LanguageModel, Tokenizer
+from glasshouse.provenance import source_commit, this_machine, versions
 from glasshouse.training.checkpoint import (
     checkpoint_path,
     checkpoint_step,
@@ -67,8 +64,8 @@ class RunRecord:
     """How the data and the model were made, in the words of whoever made them."""
     versions: dict[str, str]
     """Of glasshouse, Python, torch and numpy."""
-    commit: str | None
-    """Commit of glasshouse, if it ran from a checkout."""
+    commit: str
+    """Commit of glasshouse, `+changes` if it was edited; empty outside a checkout."""
     machine: dict[str, Any]
     """Processor, cores and accelerator."""
 
@@ -163,7 +160,7 @@ def start_run(
             context=context,
             decisions=decide(config, model.network, tokens=tokens),
             recipe={**recipe, "train_tokens": shards.num_tokens},
-            versions=_versions(),
+            versions=versions(),
             commit=source_commit(),
             machine=_machine(),
         )
@@ -229,36 +226,11 @@ def list_runs(root: Path) -> list[Run]:
     return sorted(found, key=lambda run: run.record.created)
 
 
-def source_commit() -> str | None:
-    """The commit of the checkout that glasshouse is imported from, `+` if it was changed since."""
-    source = Path(glasshouse.__file__).parent
-    commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--", "."])
-    try:
-        head, changes = (
-            subprocess.run(
-                ["git", "-C", str(source), *command], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for command in commands
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("+" if changes else "")
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "glasshouse": glasshouse.__version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-    }
-
-
 def _machine() -> dict[str, Any]:
+    """The machine, with what only training asks for."""
     on_gpu = torch.cuda.is_available()
     return {
-        "processor": str(torch.cpu.get_capabilities().get("cpu_name", platform.machine())),
-        "cores": os.cpu_count(),
+        **asdict(this_machine()),
         "accelerator": torch.cuda.get_device_name() if on_gpu else None,
         "processes": current_processes().count,
     }
