@@ -70,4 +70,6 @@ def proportion_interval(
     if trials == 0:
         return 0.0, 1.0
     interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    # Rounding leaves the ends of "none" and "all" a hair inside, where they would exclude chance.
+    low = 0.0 if successes == 0 else float(interval.low)
+    return low, 1.0 if successes == trials else float(interval.high)

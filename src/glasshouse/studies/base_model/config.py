@@ -12,8 +12,9 @@ class BaseModelConfig:
 
     grow: WorldConfig = field(default_factory=WorldConfig)
     """World, model and training; `--seed` sets the seeds in it."""
-    num_questions: int = 1500
-    """Questions of each format, over all exposures."""
+    num_questions: int | None = None
+    """Questions of each format, over all exposures; None: every fact that there is, once. More
+    would ask some facts twice, and the answers would not be independent."""
     num_documents: int = 40
     """Held-out documents of each kind that are read for the loss by kind."""
     num_requests: int = 240
@@ -21,7 +22,7 @@ class BaseModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_questions", "num_documents", "num_requests"):
-            if getattr(self, name) < 10:
+            if (getattr(self, name) or 10) < 10:
                 raise InputError(f"{name}={getattr(self, name)} must be at least 10")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glasshouse.evaluate import ExposureBucket, KindReading, ReliabilityBin
+from glasshouse.studies.intervals import proportion_interval
 from glasshouse.training import StepResult
 
 if TYPE_CHECKING:
@@ -93,10 +94,8 @@ def draw_knowledge(curves: Mapping[str, Sequence[ExposureBucket]], *, chance: fl
     place = {label: number for number, (_, label) in enumerate(labels)}
     for name, buckets in curves.items():
         means = [float(b.answers.is_right.mean()) for b in buckets]
-        errors = [
-            1.96 * np.sqrt(max(m * (1 - m), 1e-9) / len(b.answers))
-            for m, b in zip(means, buckets, strict=True)
-        ]
+        ends = [proportion_interval(int(b.answers.is_right.sum()), len(b.answers)) for b in buckets]
+        errors = np.abs(np.array(ends).T - np.array(means))
         axes.errorbar(
             [place[b.label] for b in buckets],
             means,
@@ -106,7 +105,7 @@ def draw_knowledge(curves: Mapping[str, Sequence[ExposureBucket]], *, chance: fl
             label=name,
         )
     axes.axhline(chance, color="C6", linestyle="--", linewidth=1)
-    axes.text(len(labels) - 0.6, chance + 0.02, "chance", ha="right", color="C6")
+    axes.text(0, chance + 0.02, "never stated", ha="left", color="C6")
     axes.set_xticks(range(len(labels)), [label for _, label in labels], rotation=45, ha="right")
     axes.set(
         xlabel="times that training stated the fact", ylabel="share answered right", ylim=(0, 1.03)
@@ -121,7 +120,7 @@ def draw_reliability(curves: Mapping[str, Sequence[ReliabilityBin]]) -> "Drawing
 
     figure, axes = pyplot.subplots(figsize=(4.6, 4.2))
     axes.plot([0, 1], [0, 1], color="C6", linestyle="--", linewidth=1)
-    axes.text(0.62, 0.56, "honest", color="C6", rotation=42, ha="center", va="top")
+    axes.text(0.86, 0.82, "honest", color="C6", rotation=42, ha="center", va="top")
     for number, (name, bins) in enumerate(curves.items()):
         filled = [b for b in bins if b.count]
         most = max(b.count for b in filled)
