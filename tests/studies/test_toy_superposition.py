@@ -12,7 +12,12 @@ from glasshouse.studies.toy_superposition import STUDY, ToySuperpositionConfig, 
 from glasshouse.studies.toy_superposition.basic import BasicConfig
 from glasshouse.studies.toy_superposition.computing import ComputingConfig
 from glasshouse.studies.toy_superposition.dynamics import DynamicsConfig, count_jumps
-from glasshouse.studies.toy_superposition.experiment import Bench, Budget
+from glasshouse.studies.toy_superposition.experiment import (
+    Bench,
+    Budget,
+    mean_over_shuffles,
+    rank_correlation,
+)
 from glasshouse.studies.toy_superposition.geometry import (
     GeometryConfig,
     flatness,
@@ -20,10 +25,20 @@ from glasshouse.studies.toy_superposition.geometry import (
     line_share,
 )
 from glasshouse.studies.toy_superposition.geometry_claims import shapes_in_order
-from glasshouse.studies.toy_superposition.memorisation import MemorisationConfig, examples
+from glasshouse.studies.toy_superposition.memorisation import (
+    MemorisationConfig,
+    along_random_inputs,
+    examples,
+    in_random_directions,
+)
 from glasshouse.studies.toy_superposition.pentagon import PentagonConfig
 from glasshouse.studies.toy_superposition.phases import PhasesConfig
-from glasshouse.studies.toy_superposition.sets import SetsConfig, worse_pair_of_the_best
+from glasshouse.studies.toy_superposition.sets import (
+    SetsConfig,
+    blind_worse_pair,
+    steady_rise,
+    worse_pair_of_the_best,
+)
 
 
 def minute() -> ToySuperpositionConfig:
@@ -101,6 +116,23 @@ class TestBench:
         assert bench.generator("a").initial_seed() != Bench(seed=2).generator("a").initial_seed()
 
 
+class TestShuffles:
+    def test_find_no_order_in_shuffled_values(self):
+        """One shuffle of five values may rise; their mean does not."""
+        line = np.arange(5.0)
+        mean = mean_over_shuffles(
+            lambda dealt: rank_correlation(line, dealt), line, rng=np.random.default_rng(0)
+        )
+        assert mean == pytest.approx(0, abs=0.1)
+
+    def test_leave_out_what_is_undefined(self):
+        """A shuffle that measures nothing does not count; none at all is NaN."""
+        rng = np.random.default_rng(0)
+        first = lambda dealt: 1.0 if dealt[0] else np.nan  # noqa: E731
+        assert mean_over_shuffles(first, np.array([0.0, 1.0]), rng=rng) == 1.0
+        assert np.isnan(mean_over_shuffles(first, np.zeros(2), rng=rng))
+
+
 class TestFlatness:
     def test_is_zero_on_a_plateau(self):
         """D* falls, rests at 1/2, and falls on."""
@@ -150,6 +182,36 @@ class TestSets:
         """The third model is too far off to count."""
         cosines = np.array([[-1.0, -0.8], [-1.0, -1.0], [0.0, 0.0]])
         assert worse_pair_of_the_best(cosines, np.array([1.0, 1.01, 2.0])) == pytest.approx(-0.9)
+
+    def test_pairs_blindly_where_there_are_no_pairs(self):
+        """Two digons are two antipodal pairs for one of the three ways to pair four features."""
+        digons = np.array([[[1.0, -1, 0, 0], [0, 0, 1, -1]]])
+        assert blind_worse_pair(digons, np.array([1.0])) == pytest.approx(-1 / 3)
+
+    @pytest.mark.parametrize(
+        ("counts", "rise"), [([0, 1, 1, 3], 3), ([0, 2, 1, 3], 2), ([3, 0], -6), ([2, 2], 0)]
+    )
+    def test_counts_steps_back_against_a_rise(self, counts: list[int], rise: int):
+        """Only a monotone rise counts in full."""
+        assert steady_rise(np.array(counts, dtype=float)) == rise
+
+
+class TestBlindColumns:
+    def test_keep_what_holds_in_every_basis(self):
+        """Along random inputs the spectrum of W stays and no feature stands out."""
+        weights = np.zeros((1, 2, 2_000))
+        weights[0, :, 0] = 3.0, 1.0
+        weights[0, :, 1] = 0.0, 2.0
+        columns = along_random_inputs(weights, np.random.default_rng(0))
+        expected = weights @ weights.transpose(0, 2, 1)
+        np.testing.assert_allclose(columns @ columns.transpose(0, 2, 1), expected, rtol=0.15)
+        assert np.linalg.norm(columns, axis=1).max() < 0.5
+
+    def test_keep_lengths_when_turned(self):
+        """Only directions are random."""
+        weights = np.random.default_rng(0).standard_normal((2, 2, 5))
+        turned = in_random_directions(weights, np.random.default_rng(1))
+        np.testing.assert_allclose(np.linalg.norm(turned, axis=1), np.linalg.norm(weights, axis=1))
 
 
 class TestExamples:

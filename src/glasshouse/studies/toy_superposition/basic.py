@@ -120,24 +120,27 @@ def _sparsity_brings_superposition(found: Basic, bench: Bench) -> ClaimResult:
         threshold=1.5,
         direction="above",
         no_effect=1.0,
-        threshold_text=f"over 1.5 features a dimension at density {JUDGED_DENSITY}; linear at 1",
+        threshold_text=f"over 1.5 features a dimension at density {JUDGED_DENSITY}; the linear "
+        "model, and the ReLU model with dense features, at 1",
     )
     config = found.config
     row = config.densities.index(JUDGED_DENSITY)
     per_dimension = found.relu.kept[row] / config.hidden
     linear = found.linear.kept[row] / config.hidden
-    dense = found.relu.kept[0].mean() / config.hidden
+    dense = found.relu.kept[0] / config.hidden
+    absent = max(linear, dense, key=np.mean)
     rng = bench.rng("basic", "interval")
     evidence = Evidence(
         measured=float(per_dimension.mean()),
         interval=bootstrap_interval(per_dimension, rng=rng),
         text=f"{per_dimension.mean():.2f} features a dimension at density {JUDGED_DENSITY}, "
-        f"{dense:.2f} at density {config.densities[0]:g} ({config.replicas} models each)",
+        f"{dense.mean():.2f} at density {config.densities[0]:g} ({config.replicas} models each)",
         control=judge_control(
             claim,
-            float(linear.mean()),
-            text=f"linear model, same data: {linear.mean():.2f} features a dimension",
-            interval=bootstrap_interval(linear, rng=rng),
+            float(absent.mean()),
+            text=f"linear model, same data: {linear.mean():.2f} features a dimension; with the "
+            f"ReLU, dense: {dense.mean():.2f}",
+            interval=bootstrap_interval(absent, rng=rng),
         ),
     )
     return ClaimResult(claim=claim, evidence=evidence)

@@ -53,7 +53,7 @@ def tour() -> ToySuperpositionConfig:
     """Two CPU cores, about a minute: every claim, with fewer and shorter models."""
     return ToySuperpositionConfig(
         basic=BasicConfig(replicas=4, budget=Budget(steps=2_000, batch=128)),
-        phases=PhasesConfig(grid=11, restarts=4, hidden=(1,), budget=Budget(steps=800, batch=64)),
+        phases=PhasesConfig(grid=11, restarts=8, hidden=(1,), budget=Budget(steps=800, batch=64)),
         geometry=GeometryConfig(replicas=3, budget=Budget(steps=2_000, batch=64, peak_lr=5e-3)),
         sets=SetsConfig(
             models=60,

@@ -149,6 +149,23 @@ def resample_replicas(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return values[np.arange(settings)[:, None], drawn]
 
 
+def mean_over_shuffles(
+    statistic: Callable[[np.ndarray], float],
+    values: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    num_shuffles: int = 200,
+) -> float:
+    """The mean of a statistic when its values are dealt out anew; one shuffle could show anything.
+
+    Shuffles that leave the statistic undefined are left out; NaN when all do.
+    """
+    shuffled = (rng.permutation(values.ravel()).reshape(values.shape) for _ in range(num_shuffles))
+    outcomes = np.array([statistic(dealt) for dealt in shuffled])
+    defined = outcomes[~np.isnan(outcomes)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's rank correlation; zero when one side is constant and so says nothing."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:

@@ -6,6 +6,7 @@ from glasshouse.studies.claims import Claim, ClaimResult, Evidence, judge_contro
 from glasshouse.studies.toy_superposition.experiment import (
     SOURCE,
     Bench,
+    mean_over_shuffles,
     rank_correlation,
     resample_replicas,
     resampled_interval,
@@ -104,11 +105,11 @@ def _digons_rule(found: Geometry, bench: Bench) -> ClaimResult:
         threshold=0.6,
         direction="above",
         no_effect=0.2,
-        threshold_text="over 60% of active features within 0.015 of 1/2 at some density; a smooth "
-        "bump there would give 20%",
+        threshold_text="over 60% of active features within 0.015 of 1/2 at the density whose D* is "
+        "nearest 1/2; a smooth bump there would give 20%",
     )
     share = line_share(found.active, LINES["digon"])
-    row = int(share.argmax())
+    row = int(np.abs(found.stars.mean(axis=1) - 0.5).argmin())
     random = float(line_share(found.random_active, LINES["digon"]).max())
     evidence = Evidence(
         measured=float(share[row]),
@@ -137,8 +138,9 @@ def _lines_in_order(found: Geometry, bench: Bench) -> ClaimResult:
         threshold_text="mean 1/(1-S) of each shape over 1 times that of the shape before it",
     )
     k, values = found.inverse_density, found.active
-    shuffled = bench.rng("geometry", "shuffle").permutation(k)
-    control = shapes_in_order(shuffled, values)
+    control = mean_over_shuffles(
+        lambda dealt: shapes_in_order(dealt, values), k, rng=bench.rng("geometry", "shuffle")
+    )
     measured = shapes_in_order(k, values)
     interval = resampled_interval(
         lambda rng: shapes_in_order(k, resample_replicas(values, rng)),
@@ -219,9 +221,12 @@ def _vulnerability_tracks(found: Geometry, bench: Bench) -> ClaimResult:
     )
     both = np.stack([found.vulnerability, 1 / found.stars], axis=-1)
     measured = _rank_correlation(both)
-    shuffled = both.copy()
-    shuffled[..., 1] = bench.rng("geometry", "permute").permutation(shuffled[..., 1])
-    control = _rank_correlation(shuffled)
+    means = both.mean(axis=1)
+    control = mean_over_shuffles(
+        lambda dealt: rank_correlation(means[:, 0], dealt),
+        means[:, 1],
+        rng=bench.rng("geometry", "permute"),
+    )
     evidence = Evidence(
         measured=measured,
         interval=resampled_interval(

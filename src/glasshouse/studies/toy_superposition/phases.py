@@ -20,22 +20,27 @@ from glasshouse.studies.toy_superposition.experiment import (
     Bench,
     Budget,
     as_array,
+    mean_over_shuffles,
     train_on_patterns,
 )
 from glasshouse.training.population import best_of
+
+PHASES = ("absent", "dedicated", "superposed")
+"""The words of `Phase`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhasesConfig:
     """A grid of models over density and the importance of the extra feature."""
 
-    grid: int = 15
+    grid: int = 13
     """Cells along each side; importance 0.1 to 10, density 0.01 to 1, both logarithmic."""
-    restarts: int = 4
-    """Models a cell; the one of lowest loss counts."""
+    restarts: int = 10
+    """Models a cell, as in the paper; the one of lowest loss counts. With one dimension half of all
+    starts put two features on one side, where training leaves them: few restarts leave holes."""
     hidden: tuple[int, ...] = (1, 2)
     """Dimensions m of each diagram; there are m + 1 features. The claim is judged on the first."""
-    budget: Budget = field(default_factory=lambda: Budget(steps=1_500, batch=128))
+    budget: Budget = field(default_factory=lambda: Budget(steps=1_000, batch=128))
     """How long the models train."""
 
     @property
@@ -111,8 +116,11 @@ def _diagram(config: PhasesConfig, hidden: int, bench: Bench) -> Diagram:
 
 
 def claims(diagrams: list[Diagram], bench: Bench) -> list[ClaimResult]:
-    """Judge whether the trained diagram is the computed one."""
-    diagram = diagrams[0]
+    """Judge whether the trained diagram is the computed one, and where it is not."""
+    return [_phases_agree(diagrams[0], bench), _differ_at_boundaries(diagrams[0], bench)]
+
+
+def _phases_agree(diagram: Diagram, bench: Bench) -> ClaimResult:
     claim = Claim(
         id="phase-change",
         claim="An extra feature is dropped, given a dimension or superposed, with sharp changes "
@@ -121,15 +129,19 @@ def claims(diagrams: list[Diagram], bench: Bench) -> list[ClaimResult]:
         paper="the empirical diagram matches the theoretical one",
         threshold=0.85,
         direction="above",
-        no_effect=1 / 3,
-        threshold_text="over 85% of cells have the phase of the closed form",
+        no_effect=min(0.85, max(float(np.mean(diagram.theory == phase)) for phase in PHASES)),
+        threshold_text="over 85% of cells have the phase of the closed form; one phase everywhere "
+        "would agree with the share of the commonest",
         note="m=2 and below are the hardest to optimise: the best of several restarts counts.",
     )
     cells = diagram.agrees.size
     agree = int(diagram.agrees.sum())
     astray = int((~diagram.agrees & ~diagram.beside_boundary).sum())
-    shuffled = bench.rng("phases", "shuffle").permutation(diagram.theory.ravel())
-    chance = float((shuffled == diagram.found.ravel()).mean())
+    chance = mean_over_shuffles(
+        lambda theory: float((theory == diagram.found).mean()),
+        diagram.theory,
+        rng=bench.rng("phases", "shuffle"),
+    )
     evidence = Evidence(
         measured=agree / cells,
         interval=proportion_interval(agree, cells),
@@ -139,4 +151,34 @@ def claims(diagrams: list[Diagram], bench: Bench) -> list[ClaimResult]:
             claim, chance, text=f"theory with its cells shuffled: {chance:.0%} agree"
         ),
     )
-    return [ClaimResult(claim=claim, evidence=evidence)]
+    return ClaimResult(claim=claim, evidence=evidence)
+
+
+def _differ_at_boundaries(diagram: Diagram, bench: Bench) -> ClaimResult:
+    claim = Claim(
+        id="phase-boundaries",
+        claim="Where training and theory differ, the cell lies at a boundary between phases.",
+        source=f"{SOURCE}, Superposition as a Phase Change",
+        paper="the same boundaries in both diagrams",
+        threshold=0.97,
+        direction="above",
+        no_effect=min(0.97, 0.85 + 0.15 * float(diagram.beside_boundary.mean())),
+        threshold_text="over 97% of cells agree or lie beside a boundary, which in a grid of this "
+        "size allows for no stray cell; 15% of cells off, blind to boundaries, is no effect",
+    )
+    cells = diagram.agrees.size
+    fine = int((diagram.agrees | diagram.beside_boundary).sum())
+    chance = mean_over_shuffles(
+        lambda theory: float(((theory == diagram.found) | diagram.beside_boundary).mean()),
+        diagram.theory,
+        rng=bench.rng("phases", "stray"),
+    )
+    evidence = Evidence(
+        measured=fine / cells,
+        interval=proportion_interval(fine, cells),
+        text=f"{cells - fine} of {cells} cells differ away from a boundary",
+        control=judge_control(
+            claim, chance, text=f"theory with its cells shuffled: {chance:.0%} of cells"
+        ),
+    )
+    return ClaimResult(claim=claim, evidence=evidence)
