@@ -14,7 +14,10 @@ def chapter(found: Computing) -> Section:
     return Section(
         title="Models compute in superposition",
         text=f"{config.hidden} neurons compute the absolute value of {config.features} features. "
-        "Alone, a feature needs two neurons, one for each sign; sparse features share neurons.",
+        "Alone, a feature needs two neurons, one for each sign; sparse features share neurons. How "
+        "many are computed hangs on the start: from weights four times as large, an output that "
+        "begins inhibited for one sign of its feature gets no gradient there, and sparse models "
+        "end at one sign of many features and at a higher loss.",
         items=(
             Figure(
                 name="neuron-stacks",
@@ -49,8 +52,7 @@ def _signs(found: Computing) -> Table:
             for density, b, e in zip(found.config.densities, both, either, strict=True)
         ),
         caption="Mean over models, to 0.1. A neuron serves one sign of one feature unless it is "
-        "shared, so more signs right than neurons is computation in superposition; sparse models "
-        "take one sign of many features before both signs of any.",
+        "shared, so more signs right than neurons is computation in superposition.",
     )
 
 

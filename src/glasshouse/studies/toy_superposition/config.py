@@ -66,7 +66,7 @@ def tour() -> ToySuperpositionConfig:
             ratios=(1.0, 1.5, 2.5, 4.0), models=16, budget=Budget(steps=1_200, batch=128)
         ),
         dynamics=DynamicsConfig(models=4, budget=Budget(steps=3_000, batch=64, peak_lr=5e-3)),
-        computing=ComputingConfig(models=4, budget=Budget(steps=2_000, batch=128)),
+        computing=ComputingConfig(models=3, budget=Budget(steps=3_000)),
         memorisation=MemorisationConfig(
             sizes=(3, 5, 8, 100, 300),
             datasets=3,
