@@ -1,7 +1,7 @@
 """Sampling: our `continue_prompts` beside Hugging Face `generate`, on models of one shape.
 
 Batch 64, 32 tokens of prompt, 64 new ones, plain sampling (temperature 1, no filters) in float32
-from a model of about 1 M parameters (`mini`, vocabulary 1,216). Hugging Face runs GPT2LMHeadModel
+from a model of about 1 M parameters (`mini`, vocabulary 1,280). Hugging Face runs GPT2LMHeadModel
 with its dynamic cache under no_grad. The two take turns in one process; the figure is the ratio of
 median times. Prints one JSON line.
 """
@@ -19,7 +19,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from glasshouse.models import SamplingConfig, Transformer, continue_prompts, count_params, mini
 
-BATCH, PROMPT, NEW, VOCAB = 64, 32, 64, 1216
+BATCH, PROMPT, NEW, VOCAB = 64, 32, 64, 1280
 
 
 def main() -> None:

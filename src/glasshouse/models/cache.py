@@ -18,10 +18,8 @@ class KeyValueCache:
     slot `starts[r]`, and its token in slot s has position s - starts[r].
     """
 
-    keys: Float[Tensor, "layer batch kv_head slot d_head"]
-    """Keys as attention uses them: smeared and rotated already."""
-    values: Float[Tensor, "layer batch kv_head slot d_head"]
-    """Values."""
+    pairs: Float[Tensor, "layer batch kv_head 2 slot d_head"]
+    """Keys as attention uses them (smeared and rotated already), then values."""
     last_key: Float[Tensor, "layer batch 1 kv_head d_head"] | None
     """Smeared keys only: the newest key before smearing and rotation, which the next one needs."""
     starts: Int[Tensor, " batch"] | None
@@ -30,9 +28,19 @@ class KeyValueCache:
     """Slots written so far."""
 
     @property
+    def keys(self) -> Float[Tensor, "layer batch kv_head slot d_head"]:
+        """The keys."""
+        return self.pairs[:, :, :, 0]
+
+    @property
+    def values(self) -> Float[Tensor, "layer batch kv_head slot d_head"]:
+        """The values."""
+        return self.pairs[:, :, :, 1]
+
+    @property
     def num_slots(self) -> int:
         """Slots in all."""
-        return self.keys.shape[3]
+        return self.pairs.shape[4]
 
     def take_slots(self, count: int) -> None:
         """Count slots as used.
@@ -59,13 +67,22 @@ def empty_cache(
 ) -> KeyValueCache:
     """Make a cache for rows of up to `num_slots` tokens, padding included."""
     layers, heads, width = config.num_layers, config.num_kv_heads, config.d_head
-    shape = (layers, batch, heads, num_slots, width)
     smeared = config.attention.smeared_keys
     return KeyValueCache(
-        keys=torch.empty(shape, dtype=dtype, device=device),
-        values=torch.empty(shape, dtype=dtype, device=device),
+        pairs=torch.empty(layers, batch, heads, 2, num_slots, width, dtype=dtype, device=device),
         last_key=torch.zeros(layers, batch, 1, heads, width, dtype=dtype, device=device)
         if smeared
         else None,
         starts=starts,
     )
+
+
+def row_shares(cache: KeyValueCache, num_rows: int) -> list[KeyValueCache]:
+    """Views of an empty cache for `num_rows` rows each; who fills them counts their slots here."""
+    shares = []
+    for first in range(0, cache.pairs.shape[1], num_rows):
+        rows = slice(first, first + num_rows)
+        last_key = None if cache.last_key is None else cache.last_key[:, rows]
+        starts = None if cache.starts is None else cache.starts[rows]
+        shares.append(KeyValueCache(pairs=cache.pairs[:, rows], last_key=last_key, starts=starts))
+    return shares

@@ -9,8 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glasshouse.errors import InputError
-from glasshouse.models.cache import KeyValueCache, empty_cache
+from glasshouse.models.cache import KeyValueCache, empty_cache, row_shares
 from glasshouse.models.config import TransformerConfig
+from glasshouse.models.decode import Step, decoding_step
 from glasshouse.models.sampling import (
     SamplingConfig,
     choose_tokens,
@@ -26,10 +27,6 @@ Decode = Callable[[Sequence[int]], str]
 """Text of token ids; needed for stop strings only."""
 
 
-Step = Callable[[Transformer, Tensor, KeyValueCache], Tensor]
-"""Feeds one token a row and returns the logits of the next: `next_logits` or its compiled twin."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Continuation:
     """What was added to one prompt."""
@@ -40,6 +37,10 @@ class Continuation:
     """Log-probability of each, in nats, under the model without temperature or filters."""
     finish: Finish
     """Why it ended."""
+
+
+TOKENS_READ_AT_ONCE = 512
+"""On a CPU, 512 tokens took `mini` a fifth less time each than 2,048 did."""
 
 
 @torch.no_grad()
@@ -60,7 +61,7 @@ def continue_prompts(
         configs: One for each prompt.
         seeds: One for each prompt: what a row draws depends on nothing else in the batch.
         decode: Text of token ids, if some config has stop strings.
-        step: A compiled `next_logits`; None: the plain one.
+        step: How a token is fed to the network; None: the fastest that suits it.
 
     Raises:
         InputError: If a prompt is empty, holds an unknown id or is longer than the context.
@@ -81,10 +82,11 @@ def continue_prompts(
         device=device,
         dtype=network.embed.weight.dtype,
     )
+    step = step or decoding_step(network)
     rules = row_rules(configs, device)
     uniforms = row_uniforms(seeds, most).to(device)
     ends = _Ends(configs, budgets, decode, device)
-    logits = network.unembed(network.features(ids, cache=cache)[:, -1])
+    logits = read_prompts(network, ids, cache)
     tokens = torch.empty(len(prompts), most, dtype=torch.long, device=device)
     logprobs = torch.empty(len(prompts), most, device=device)
     for index in range(most):
@@ -92,7 +94,7 @@ def continue_prompts(
         tokens[:, index : index + 1], logprobs[:, index : index + 1] = token, logprob
         if ends.all_reached(tokens[:, : index + 1]) or index + 1 == most:
             break
-        logits = (step or next_logits)(network, token, cache)
+        logits = step(token, cache)
     rows = zip(tokens.tolist(), logprobs.tolist(), ends.reached(), strict=True)
     return [
         Continuation(ids=row[:length], logprobs=row_logprobs[:length], finish=finish)
@@ -100,11 +102,21 @@ def continue_prompts(
     ]
 
 
-def next_logits(
-    network: Transformer, token: Int[Tensor, "batch 1"], cache: KeyValueCache
+def read_prompts(
+    network: Transformer, ids: Int[Tensor, "batch seq"], cache: KeyValueCache
 ) -> Float[Tensor, "batch vocab"]:
-    """Feed one token a row and return the logits of the next."""
-    return network.unembed(network.features(token, cache=cache)[:, -1])
+    """Fill a cache with prompts, some rows at a time; return the logits of what follows them.
+
+    What a layer makes of a few hundred tokens stays in a processor's cache, and the memory that
+    prompts need does not grow with their number.
+    """
+    num_rows = max(1, TOKENS_READ_AT_ONCE // ids.shape[1])
+    parts = [
+        network.features(rows, cache=share)[:, -1]
+        for rows, share in zip(ids.split(num_rows), row_shares(cache, num_rows), strict=True)
+    ]
+    cache.take_slots(ids.shape[1])
+    return network.unembed(torch.cat(parts))
 
 
 def check_prompts(prompts: Sequence[Sequence[int]], config: TransformerConfig) -> None:

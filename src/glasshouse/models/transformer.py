@@ -205,7 +205,7 @@ class Mlp(nn.Module):
         return self.down(bend(self.gate(x), self.activation) * self.up(x))
 
 
-def bend(x: Float[Tensor, "batch seq d_mlp"], activation: str) -> Float[Tensor, "batch seq d_mlp"]:
+def bend(x: Float[Tensor, "... d_mlp"], activation: str) -> Float[Tensor, "... d_mlp"]:
     """Apply the non-linearity of an activation's name; of a gated one, that of its gate."""
     match activation:
         case "relu":
