@@ -17,10 +17,12 @@ from glasshouse.training.config import TrainConfig
 
 _log = logging.getLogger(__name__)
 
-COMPILE_EARNS_FROM_FLOPS = {"cpu": 3e14, "cuda": 2e16}
-"""Work (6 · parameters · tokens) from which compiling earns its time: on a CPU compiled steps of
-the tour's model are a few per cent faster and compiling takes a minute; on a GPU they are about a
-third faster. Measured by benchmarks/training/bench_train.py."""
+COMPILE_EARNS_FROM_FLOPS = {"cpu": 5e14, "cuda": 2e16}
+"""Work (6 · parameters · tokens) from which compiling is thought to earn its time.
+
+On the CPU it was made for (two AVX2 cores), compiled steps of the tour's model were between equally
+fast and 15 % faster, and compiling took 30 to 50 seconds: it pays, if at all, in runs of an hour.
+The GPU's figure is an estimate that nobody has measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,15 +39,23 @@ class Decisions:
     """Why, in a sentence."""
 
 
-def decide(config: TrainConfig, network: nn.Module, *, tokens: int) -> Decisions:
+def training_device() -> torch.device:
+    """Where a run folder is trained: on this process's GPU if there is one, else on the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def decide(
+    config: TrainConfig, network: nn.Module, *, tokens: int, device: torch.device | None = None
+) -> Decisions:
     """Settle what the config leaves to `auto`.
 
     Args:
         config: The run.
-        network: The model, on the device it will train on.
+        network: The model.
         tokens: Training tokens of the whole run.
+        device: Where it will train; None: where the network is.
     """
-    device = next(network.parameters()).device
+    device = device or next(network.parameters()).device
     precision, why_precision = _decide_precision(config, device)
     compiled, why_compiled = _decide_compiled(config, network, device, tokens)
     mode = "compiled" if compiled else "eager"

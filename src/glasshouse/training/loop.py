@@ -27,7 +27,7 @@ from glasshouse.training.checkpoint import (
     saving,
 )
 from glasshouse.training.config import TrainConfig, is_log_spaced
-from glasshouse.training.decisions import Decisions, decide
+from glasshouse.training.decisions import Decisions, decide, training_device
 from glasshouse.training.distributed import Processes, current_processes
 from glasshouse.training.held_out import held_out_losses, to_device
 from glasshouse.training.metrics import MetricsFile, StepResult, cut_metrics
@@ -54,7 +54,7 @@ def continue_run(run: Run) -> Generator[StepResult, None, None]:
     """
     record = run.record
     model = LanguageModel.load(run.checkpoints[-1])
-    model.network.to("cuda" if torch.cuda.is_available() else "cpu")
+    model.network.to(training_device())
     data = shuffled_windows(run.train_shards, context=record.context, seed=record.config.seed)
 
     def held_out(network: nn.Module) -> dict[str, float]:

@@ -33,7 +33,7 @@ from glasshouse.training.checkpoint import (
     saving,
 )
 from glasshouse.training.config import TrainConfig
-from glasshouse.training.decisions import Decisions, decide
+from glasshouse.training.decisions import Decisions, decide, training_device
 from glasshouse.training.distributed import current_processes
 from glasshouse.training.metrics import StepResult, read_metrics
 from glasshouse.training.optimizer import make_optimizer
@@ -158,7 +158,7 @@ def start_run(
             command=[Path(sys.argv[0]).name, *sys.argv[1:]],
             config=config,
             context=context,
-            decisions=decide(config, model.network, tokens=tokens),
+            decisions=decide(config, model.network, tokens=tokens, device=training_device()),
             recipe={**recipe, "train_tokens": shards.num_tokens},
             versions=versions(),
             commit=source_commit(),
