@@ -13,6 +13,7 @@ from glasshouse.models import (
     continue_prompts,
     word_tokenizer,
 )
+from glasshouse.models.decode import decoding_step
 
 WORDS = ["<end>", *(f"w{index}" for index in range(1, BASE.vocab_size))]
 PROMPTS = ["w1 w2 w3", "w4", "w5 w6 w7 w8 w9", "w2 w2"]
@@ -93,7 +94,26 @@ class TestGenerate:
                 assert after.finish == "stop"
                 assert WORDS[stop] not in after.text.split()
             else:
-                assert after == before
+                assert (after.ids, after.finish) == (before.ids, before.finish)
+
+    @pytest.mark.parametrize("name", ["gpt", "llama", "rotary, smeared"])
+    def test_goes_on_without_rows_that_have_ended(self, name):
+        """Rows of 1 to 8 tokens: fewer and fewer are computed, and each is what it is alone."""
+        network = make_model(VARIANTS[name]).network
+        step, sizes = decoding_step(network), []
+
+        def counted(token, cache):
+            sizes.append(len(token))
+            return step(token, cache)
+
+        prompts = [[1, 2], [3], [4, 5, 6], [7]] * 2
+        rules = [SamplingConfig(max_new_tokens=n, top_k=2 * n) for n in (3, 1, 8, 2, 1, 1, 7, 4)]
+        together = continue_prompts(network, prompts, rules, seeds=range(8), step=counted)
+        assert sizes == [8, 4, 4, 2, 2, 2, 1]
+        for prompt, rule, seed, grown in zip(prompts, rules, range(8), together, strict=True):
+            alone = continue_prompts(network, [prompt], [rule], seeds=[seed])[0]
+            assert alone.ids == grown.ids
+            assert alone.logprobs == pytest.approx(grown.logprobs, abs=TOLERANCE)
 
     def test_ends_at_a_stop_string(self, model):
         """A string may lie across tokens; the text ends before it."""

@@ -86,3 +86,13 @@ def row_shares(cache: KeyValueCache, num_rows: int) -> list[KeyValueCache]:
         starts = None if cache.starts is None else cache.starts[rows]
         shares.append(KeyValueCache(pairs=cache.pairs[:, rows], last_key=last_key, starts=starts))
     return shares
+
+
+def rows_of_cache(cache: KeyValueCache, rows: Int[Tensor, " row"]) -> KeyValueCache:
+    """A copy that holds some rows only."""
+    return KeyValueCache(
+        pairs=cache.pairs[:, rows],
+        last_key=None if cache.last_key is None else cache.last_key[:, rows],
+        starts=None if cache.starts is None else cache.starts[rows],
+        used=cache.used,
+    )

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glasshouse.errors import InputError
-from glasshouse.models.cache import KeyValueCache, empty_cache, row_shares
+from glasshouse.models.cache import KeyValueCache, empty_cache, row_shares, rows_of_cache
 from glasshouse.models.config import TransformerConfig
 from glasshouse.models.decode import Step, decoding_step
 from glasshouse.models.sampling import (
@@ -17,6 +17,7 @@ from glasshouse.models.sampling import (
     choose_tokens,
     row_rules,
     row_uniforms,
+    rows_of_rules,
 )
 from glasshouse.models.transformer import Transformer
 
@@ -55,6 +56,8 @@ def continue_prompts(
 ) -> list[Continuation]:
     """Continue one batch of prompts, each by its own rules and its own chance.
 
+    Whenever half of the rows have ended, the others go on without them.
+
     Args:
         network: The model.
         prompts: Token ids, from 1 to the whole context for each prompt.
@@ -89,16 +92,22 @@ def continue_prompts(
     logits = read_prompts(network, ids, cache)
     tokens = torch.empty(len(prompts), most, dtype=torch.long, device=device)
     logprobs = torch.empty(len(prompts), most, device=device)
+    rows = torch.arange(len(prompts), device=device)  # those that still grow
     for index in range(most):
         token, logprob = choose_tokens(logits.float(), uniforms[:, index : index + 1], rules)
-        tokens[:, index : index + 1], logprobs[:, index : index + 1] = token, logprob
-        if ends.all_reached(tokens[:, : index + 1]) or index + 1 == most:
+        tokens[rows, index : index + 1], logprobs[rows, index : index + 1] = token, logprob
+        growing = ends.growing(tokens[:, : index + 1])
+        if growing is not None and growing.shape[0] <= len(rows) // 2:
+            kept = torch.isin(rows, growing).nonzero()[:, 0]
+            rows, token, uniforms = rows[kept], token[kept], uniforms[kept]
+            cache, rules = rows_of_cache(cache, kept), rows_of_rules(rules, kept)
+        if len(rows) == 0 or index + 1 == most:
             break
         logits = step(token, cache)
-    rows = zip(tokens.tolist(), logprobs.tolist(), ends.reached(), strict=True)
+    grown = zip(tokens.tolist(), logprobs.tolist(), ends.reached(), strict=True)
     return [
         Continuation(ids=row[:length], logprobs=row_logprobs[:length], finish=finish)
-        for row, row_logprobs, (length, finish) in rows
+        for row, row_logprobs, (length, finish) in grown
     ]
 
 
@@ -168,11 +177,15 @@ class _Ends:
         widest = max(len(config.stop_ids) for config in configs)
         rows = [[*config.stop_ids] + [-1] * (widest - len(config.stop_ids)) for config in configs]
         self.stop_ids = torch.tensor(rows, device=device) if widest else None
+        self.never_ends_early = not widest and not self.with_strings and len(set(budgets)) == 1
 
-    def all_reached(self, tokens: Int[Tensor, "batch token"]) -> bool:
-        """Take note of each row's newest token; say whether every row has ended."""
-        if self.stop_ids is None and not self.with_strings:
-            return False  # the budgets alone decide
+    def growing(self, tokens: Int[Tensor, "batch token"]) -> Int[Tensor, " row"] | None:
+        """Take note of each row's newest token; return the rows that go on, None for all.
+
+        Rows that have ended are passed over, whatever their newest token is.
+        """
+        if self.never_ends_early:
+            return None
         count = tokens.shape[1]
         stops = torch.zeros_like(self.stopped)
         if self.stop_ids is not None:
@@ -183,7 +196,7 @@ class _Ends:
         stops &= count <= self.lengths
         self.lengths = self.lengths.where(~stops, count)
         self.stopped |= stops
-        return bool((self.lengths <= count).all())
+        return (self.lengths > count).nonzero()[:, 0]
 
     def reached(self) -> list[tuple[int, Finish]]:
         """Length of each row and why it ended."""

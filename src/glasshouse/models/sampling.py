@@ -83,6 +83,12 @@ def row_rules(configs: Sequence[SamplingConfig], device: torch.device) -> RowRul
     )
 
 
+def rows_of_rules(rules: RowRules, rows: Int[Tensor, " row"]) -> RowRules:
+    """The settings of some rows only."""
+    columns = (None if column is None else column[rows] for column in rules[:4])
+    return RowRules(*columns, all_greedy=rules.all_greedy)
+
+
 def row_seeds(seed: int | Sequence[int], num_rows: int) -> list[int]:
     """One seed for each row: those given, or `num_rows` independent ones derived from one."""
     if isinstance(seed, int):
