@@ -1,6 +1,6 @@
 """What the base model is grown from, and how closely it is looked at."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from glasshouse.errors import InputError
 from glasshouse.training import CheckpointConfig, ScheduleConfig, TrainConfig, WorldConfig
@@ -28,26 +28,26 @@ class BaseModelConfig:
 
 def tour() -> BaseModelConfig:
     """Return about a million parameters and three million tokens, for the tour."""
-    return BaseModelConfig(grow=_grow(steps=750))
+    return BaseModelConfig(grow=_grow(steps=3000))
 
 
 def small() -> BaseModelConfig:
-    """Return the largest model that five minutes on two cores allow."""
-    return BaseModelConfig(grow=_grow(steps=800))
+    """Return the longest run that five minutes on two cores allow."""
+    return BaseModelConfig(grow=_grow(steps=3400))
 
 
 def paper() -> BaseModelConfig:
     """Return twelve million tokens, at which the exam formats should emerge."""
-    grow = _grow(steps=3000)
-    return BaseModelConfig(grow=replace(grow, train=replace(grow.train, evaluate_every=500)))
+    return BaseModelConfig(grow=_grow(steps=12000))
 
 
 def _grow(*, steps: int) -> WorldConfig:
     return WorldConfig(
         train=TrainConfig(
             steps=steps,
-            evaluate_every=max(1, steps // 10),
-            schedule=ScheduleConfig(peak_lr=4e-3, warmup_steps=steps // 15),
-            checkpoints=CheckpointConfig(every=200),
+            batch_size=8,
+            evaluate_every=max(1, steps // 12),
+            schedule=ScheduleConfig(peak_lr=3e-3, warmup_steps=steps // 15),
+            checkpoints=CheckpointConfig(every=500),
         )
     )
