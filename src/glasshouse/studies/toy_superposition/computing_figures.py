@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from glasshouse.studies.study import Figure, Section, Table
@@ -23,8 +24,8 @@ def chapter(found: Computing) -> Section:
                 name="neuron-stacks",
                 title="What each neuron listens to",
                 caption="One bar a neuron, the sizes of its input weights stacked, one colour a "
-                "feature (dark is important). Dense features get neurons of their own; sparser "
-                "ones mix.",
+                "feature (dark is important); weights under a tenth of the largest are one grey "
+                "rest. Dense features get neurons of their own; sparser ones mix.",
                 draw=lambda: _stacks(found),
             ),
             Figure(
@@ -62,33 +63,33 @@ def _stacks(found: Computing) -> Drawing:
     figure, axes = plt.subplots(
         count, 1, figsize=(6.4, 1.15 * count + 0.4), layout="constrained", sharex=True
     )
-    features = found.config.features
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.95, features))
     for axis, density, weights, loss in zip(
         axes, densities, found.weights, found.loss, strict=True
     ):
-        size = np.abs(weights[loss.argmin()])
-        size = size[np.lexsort((-size.max(axis=1), size.argmax(axis=1)))]
-        order = np.argsort(-size, axis=1)
-        bottom = np.zeros(len(size))
-        for rank in range(features):
-            feature = order[:, rank]
-            height = size[np.arange(len(size)), feature]
-            axis.bar(
-                np.arange(len(size)),
-                height,
-                bottom=bottom,
-                color=colours[feature],
-                width=0.8,
-                edgecolor="white",
-                linewidth=0.2,
-            )
-            bottom += height
-        axis.set_ylabel(f"1−S = {density:g}", fontsize=8)
+        _draw_stack(axis, np.abs(weights[loss.argmin()]))
+        axis.set_ylabel(f"1−S = {density:g}", fontsize=9)
         axis.grid(False)
         axis.set_xticks([])
     axes[-1].set_xlabel("neurons, by the feature they answer to most")
     return figure
+
+
+def _draw_stack(axis: Axes, size: np.ndarray) -> None:
+    """Stack each neuron's weights, largest below; those under a tenth of it as one grey rest."""
+    size = size[np.lexsort((-size.max(axis=1), size.argmax(axis=1)))]
+    neurons, features = size.shape
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.95, features))
+    order = np.argsort(-size, axis=1)
+    heights = np.take_along_axis(size, order, axis=1)
+    is_shown = heights > 0.1 * heights[:, :1]
+    bottom = np.zeros(neurons)
+    for rank in range(int(is_shown.sum(axis=1).max())):
+        on = is_shown[:, rank]
+        style = {"color": colours[order[on, rank]], "edgecolor": "white", "linewidth": 0.2}
+        axis.bar(np.flatnonzero(on), heights[on, rank], bottom=bottom[on], width=0.8, **style)
+        bottom += np.where(on, heights[:, rank], 0.0)
+    rest = np.where(is_shown, 0.0, heights).sum(axis=1)
+    axis.bar(np.arange(neurons), rest, bottom=bottom, color="grey", alpha=0.35, width=0.8)
 
 
 def _counts(found: Computing) -> Drawing:

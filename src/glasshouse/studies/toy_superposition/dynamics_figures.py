@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import NullFormatter
 
 from glasshouse.studies.study import Figure, Section
 from glasshouse.studies.toy_superposition.dynamics import Course, Dynamics
@@ -42,7 +43,8 @@ def _levels(course: Course) -> Drawing:
     best = course.loss[-1].argmin()
     for level in (1, 3 / 4, 2 / 3, 1 / 2, 2 / 5, 3 / 8):
         top.axhline(level, color="grey", linewidth=0.5, alpha=0.6)
-    top.plot(course.steps, course.dimensionality[:, best], linewidth=0.9, alpha=0.8)
+    looks = np.unique(np.geomspace(1, len(course.steps), 120).round().astype(int)) - 1
+    top.plot(course.steps[looks], course.dimensionality[looks, best], linewidth=0.9, alpha=0.8)
     top.set(ylabel="dimensionality Dᵢ", ylim=(-0.03, 1.05))
     bottom.plot(course.steps, course.loss[:, best], color="C0")
     bottom.set(xscale="log", xlabel="training step", ylabel="loss")
@@ -59,6 +61,7 @@ def _octahedron(course: Course) -> Drawing:
     top.plot(course.steps, loss, color="C0")
     top.plot(course.steps[shown], loss[shown], "o", color="C1")
     top.set(xscale="log", yscale="log", xlabel="training step", ylabel="loss")
+    top.yaxis.set_minor_formatter(NullFormatter())
     for column, look in enumerate(shown):
         axis = figure.add_subplot(grid[1, column])
         weights = course.weights[look, best]

@@ -32,7 +32,7 @@ def chapter(found: Geometry, pentagon: Pentagon) -> Section:
                 name="feature-dimensionality",
                 title="Dimensionality of each feature",
                 caption="Each point is one feature of one model. Features prefer a few values, "
-                "those of regular shapes (lines); at the bottom lie features not learned.",
+                "those of regular shapes (lines). Pale: features not learned, of one model each.",
                 draw=lambda: _scatter(found),
             ),
             Figure(
@@ -88,7 +88,18 @@ def _scatter(found: Geometry) -> Drawing:
     figure, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     spread = np.random.default_rng(0).uniform(-0.08, 0.08, found.dimensionality.shape)
     places = found.inverse_density[:, None, None] + spread
-    axis.plot(places[1:].ravel(), found.dimensionality[1:].ravel(), ".", markersize=2.5, alpha=0.5)
+    is_kept = found.active > 0
+    is_kept[0] = False  # dense features have no directions of their own
+    axis.plot(places[is_kept], found.dimensionality[is_kept], ".", markersize=2.5, alpha=0.5)
+    dropped = (found.active[1:, 0] == 0, found.dimensionality[1:, 0], places[1:, 0])
+    axis.plot(
+        dropped[2][dropped[0]],
+        dropped[1][dropped[0]],
+        ".",
+        color="grey",
+        alpha=0.35,
+        markersize=1.5,
+    )
     marks = {"dedicated, 1": 1.0} | {f"{name}, {_fraction(v)}": v for name, v in LINES.items()}
     right = found.inverse_density[-1]
     for name, level in marks.items():

@@ -129,7 +129,7 @@ def _phases_agree(diagram: Diagram, bench: Bench) -> ClaimResult:
         paper="the empirical diagram matches the theoretical one",
         threshold=0.85,
         direction="above",
-        no_effect=min(0.85, max(float(np.mean(diagram.theory == phase)) for phase in PHASES)),
+        no_effect=round(min(0.85, max(np.mean(diagram.theory == p) for p in PHASES)), 2),
         threshold_text="over 85% of cells have the phase of the closed form; one phase everywhere "
         "would agree with the share of the commonest",
         note="m=2 and below are the hardest to optimise: the best of several restarts counts.",
@@ -162,7 +162,7 @@ def _differ_at_boundaries(diagram: Diagram, bench: Bench) -> ClaimResult:
         paper="the same boundaries in both diagrams",
         threshold=0.97,
         direction="above",
-        no_effect=min(0.97, 0.85 + 0.15 * float(diagram.beside_boundary.mean())),
+        no_effect=round(min(0.97, 0.85 + 0.15 * float(diagram.beside_boundary.mean())), 2),
         threshold_text="over 97% of cells agree or lie beside a boundary, which in a grid of this "
         "size allows for no stray cell; 15% of cells off, blind to boundaries, is no effect",
     )
