@@ -30,6 +30,7 @@ from glasshouse.studies.toy_superposition import (
     phases_figures,
     sets,
     sets_figures,
+    steadiness,
 )
 from glasshouse.studies.toy_superposition.config import (
     ToySuperpositionConfig,
@@ -152,6 +153,7 @@ def _chapters(found: dict[str, Any]) -> list[Section]:
         geometry_figures.attack_chapter(found["geometry"]),
         computing_figures.chapter(found["computing"]),
         memorisation_figures.chapter(found["memorisation"]),
+        steadiness.chapter(),
     ]
 
 
