@@ -76,6 +76,12 @@ class TestTrainBpe:
 
 
 class TestTokenizer:
+    @pytest.mark.parametrize("tokenizer", [BPE, word_tokenizer([*WORDS, "<unk>"])])
+    def test_refuses_halves_of_characters(self, tokenizer):
+        """What a shell makes of bytes that are not UTF-8."""
+        with pytest.raises(InputError, match="not UTF-8"):
+            tokenizer.encode("the \udcff cat")
+
     @pytest.mark.parametrize("tokenizer", [BPE, word_tokenizer(WORDS, end_token="<end>")])
     def test_loads_what_it_saved(self, tokenizer, tmp_path):
         """Here and in transformers, with the same ids."""

@@ -76,15 +76,24 @@ class Tokenizer:
         """Token ids of a text.
 
         Raises:
-            InputError: If the vocabulary is of words, lacks one of the text's and has no `<unk>`.
+            InputError: If the vocabulary is of words, lacks one of the text's and has no `<unk>`,
+                or if the text has halves of characters in it.
         """
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of many texts, encoded on all cores."""
+        """Token ids of many texts, encoded on all cores.
+
+        Raises:
+            InputError: As `encode` does.
+        """
         if self.is_word_level and self.core.token_to_id(UNKNOWN) is None:
             self._refuse_unknown_words(texts)
-        encodings = self.core.encode_batch_fast(list(texts), add_special_tokens=False)
+        try:
+            encodings = self.core.encode_batch_fast(list(texts), add_special_tokens=False)
+        except TypeError:
+            _refuse_broken_text(texts)
+            raise
         return [encoding.ids for encoding in encodings]
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
@@ -187,6 +196,17 @@ def train_bpe(source: Iterable[str] | Path, *, vocab_size: int) -> Tokenizer:
     )
     core.train_from_iterator(texts, trainer)
     return Tokenizer(core, end_token=END_OF_TEXT)
+
+
+def _refuse_broken_text(texts: Sequence[str]) -> None:
+    """Find the text that the library could not turn into UTF-8."""
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"a text is not UTF-8: it has {text[error.start]!r} at character {error.start}"
+            ) from None
 
 
 def _texts_of(path: Path) -> Iterator[str]:
