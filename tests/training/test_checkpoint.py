@@ -3,6 +3,7 @@
 import errno
 import json
 import resource
+import shutil
 
 import pytest
 import torch
@@ -55,6 +56,19 @@ class TestSaveAndRestore:
         optimizer = make_optimizer(network, run.record.config.optimizer)
         with pytest.raises(RunError, match="step-00000006"):
             restore_checkpoint(run.checkpoints[-1], network, optimizer)
+
+    def test_name_the_way_back_from_a_damaged_one(self, tmp_path):
+        """The checkpoint before it is whole, so nothing but its steps need be done again."""
+        run = make_run(tmp_path / "run", make_config(steps=10))
+        for _ in zip(range(7), continue_run(run), strict=False):
+            pass
+        newest = run.checkpoints[-1]
+        for file in ("trainer.json", "model.safetensors"):
+            (newest / file).unlink()
+            with pytest.raises(RunError, match=rf"remove {newest} to go on from step 5"):
+                list(continue_run(run))
+        shutil.rmtree(newest)
+        assert [result.step for result in continue_run(run)] == [6, 7, 8, 9, 10]
 
     def test_refuse_another_format(self, run):
         """What a later version writes is not guessed at."""

@@ -17,6 +17,7 @@ class TestTrainConfig:
             {"seed": -1},
             {"threads": 0},
             {"evaluate_every": -1},
+            {"seed": 1 << 63},
         ],
     )
     def test_refuses_contradictions(self, wrong):

@@ -1,5 +1,7 @@
 """The file of step results."""
 
+import resource
+
 import pytest
 
 from glasshouse.errors import RunError
@@ -21,6 +23,24 @@ def path(tmp_path):
         file.append(result(step, loss=step / 3))
     file.close()
     return path
+
+
+class TestMetricsFile:
+    def test_leaves_no_part_of_a_line_that_did_not_fit(self, path):
+        """A full disk takes a part of a line; the next line would be glued to it."""
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        whole = path.read_bytes()
+        file = MetricsFile(path)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 10, before[1]))
+        try:
+            with pytest.raises(OSError, match="space"):
+                file.append(result(4))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert path.read_bytes() == whole
+        file.append(result(4))
+        file.close()
+        assert [r.step for r in read_metrics(path)] == [1, 2, 3, 4]
 
 
 class TestReadMetrics:

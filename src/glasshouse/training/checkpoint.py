@@ -74,10 +74,10 @@ def restore_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Op
         weights = LanguageModel.load(path).network.state_dict()
     except (OSError, ValueError, SafetensorError) as error:
         raise RunError(f"the checkpoint {path} cannot be read: {error}") from error
-    if trainer.get("format") != FORMAT:
+    found = trainer.get("format") if isinstance(trainer, dict) else None
+    if found != FORMAT:
         raise RunError(
-            f"the checkpoint {path} has trainer format {trainer.get('format')}; "
-            f"this version reads format {FORMAT}"
+            f"the checkpoint {path} has trainer format {found}; this version reads format {FORMAT}"
         )
     try:
         network.load_state_dict(weights)
@@ -102,7 +102,12 @@ def remove_drafts(folder: Path) -> None:
 
 
 @contextmanager
-def saving(what: str, path: Path) -> Iterator[None]:
+def saving(
+    what: str,
+    path: Path,
+    *,
+    way_out: str = "what was saved before is whole, so mend that and resume the run",
+) -> Iterator[None]:
     """Turn a failure to write into one sentence.
 
     Raises:
@@ -112,10 +117,7 @@ def saving(what: str, path: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise RunError(
-            f"could not save {what} to {path}: {reason}; what was saved before is whole, "
-            "so make room and resume the run"
-        ) from error
+        raise RunError(f"could not save {what} to {path}: {reason}; {way_out}") from error
 
 
 def _restore_moments(

@@ -62,6 +62,8 @@ class TrainConfig:
         for name in ("seed", "evaluate_every"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}={getattr(self, name)} must be 0 or more")
+        if self.seed >= 1 << 63:
+            raise InputError(f"seed={self.seed} must be below 2**63, torch's largest")
         if self.batch_size % self.accumulate:
             raise InputError(
                 f"batch_size={self.batch_size} must be a multiple of accumulate={self.accumulate}; "

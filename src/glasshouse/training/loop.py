@@ -32,7 +32,7 @@ from glasshouse.training.distributed import Processes, current_processes
 from glasshouse.training.held_out import held_out_losses, to_device
 from glasshouse.training.metrics import MetricsFile, StepResult, cut_metrics
 from glasshouse.training.optimizer import make_optimizer, set_learning_rate
-from glasshouse.training.run_folder import Run
+from glasshouse.training.run_folder import Run, way_back_named
 from glasshouse.training.schedule import learning_rate
 from glasshouse.training.steps import SummedLoss, accumulate_gradients, clip_gradients
 
@@ -53,7 +53,8 @@ def continue_run(run: Run) -> Generator[StepResult, None, None]:
         KeyboardInterrupt: On Ctrl-C, after the checkpoint.
     """
     record = run.record
-    model = LanguageModel.load(run.checkpoints[-1])
+    with way_back_named(run):
+        model = LanguageModel.load(run.checkpoints[-1])
     model.network.to(training_device())
     data = shuffled_windows(run.train_shards, context=record.context, seed=record.config.seed)
 
@@ -282,7 +283,8 @@ class _Keeper:
         run = self._job.run
         if run is None:
             return 0
-        self._done = restore_checkpoint(run.checkpoints[-1], self._job.network, self._optimizer)
+        with way_back_named(run):
+            self._done = restore_checkpoint(run.checkpoints[-1], self._job.network, self._optimizer)
         self._saved = self._done
         self._job.processes.wait()
         if self._job.processes.is_first:

@@ -1,5 +1,6 @@
 """What a step tells, and the file that remembers it: one JSON line a step, each step once."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,17 @@ class MetricsFile:
         self._file: IO[bytes] = path.open("ab", buffering=0)
 
     def append(self, result: StepResult) -> None:
-        """Write one line."""
-        self._file.write(msgspec.json.encode(result) + b"\n")
+        """Write one line.
+
+        Raises:
+            OSError: If the disk is full; what little of the line did fit is taken away again.
+        """
+        line = msgspec.json.encode(result) + b"\n"
+        written = self._file.write(line)
+        if written != len(line):
+            # A disk that fills up takes a part of a line without complaint.
+            self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self) -> None:
         """Return when every line is on the disk."""

@@ -10,11 +10,13 @@ a folder that exists can be resumed.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -145,7 +147,8 @@ def start_run(
         RunError: If the disk is full; no folder is left.
     """
     refuse_taken(folder)
-    with saving("the new run", folder), folder_atomically(folder) as draft:
+    way_out = "nothing of it is left; mend that or choose another folder, and start again"
+    with saving("the new run", folder, way_out=way_out), folder_atomically(folder) as draft:
         shards = write_shards(draft / "data" / "train", train)
         write_shards(draft / "data" / "held-out", held_out)
         optimizer = make_optimizer(model.network, config.optimizer)
@@ -180,7 +183,9 @@ def refuse_taken(folder: Path) -> None:
         return
     way_out = "choose another folder"
     if (folder / "run.json").is_file():
-        way_out = f"resume that run with `glasshouse train --resume {folder}`, or {way_out}"
+        way_out = (
+            f"resume that run with `glasshouse train --resume {quote(str(folder))}`, or {way_out}"
+        )
     raise InputError(f"{folder} exists already; {way_out}")
 
 
@@ -213,6 +218,23 @@ def open_run(folder: Path) -> Run:
     if not run.metrics_path.is_file():
         raise RunError(f"{folder} is half a run folder: it has no metrics.jsonl")
     return run
+
+
+@contextmanager
+def way_back_named(run: Run) -> Iterator[None]:
+    """Where the newest checkpoint is damaged, say how to go on from the one before it.
+
+    Raises:
+        RunError: With the way back after what is wrong, if there is an older checkpoint.
+    """
+    try:
+        yield
+    except RunError as error:
+        *older, newest = run.checkpoints
+        if not older:
+            raise
+        back = f"remove {newest} to go on from step {checkpoint_step(older[-1])}"
+        raise RunError(f"{error}; {back}") from error
 
 
 def list_runs(root: Path) -> list[Run]:
