@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasshouse.cli.console import data, data_console, json_line, shown_path, talk
-from glasshouse.cli.options import AsJson, Seed, Settings
+from glasshouse.cli.options import AsJson, Seed, Settings, named_path
 from glasshouse.cli.overrides import apply_overrides
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ def run(
     preset: Annotated[str, typer.Option(help="How large: one of the study's presets.")] = "small",
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report; by default runs/NAME-seedN.")
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="PATH",
+            help="Folder for the report; by default runs/NAME-seedN.",
+        ),
     ] = None,
     settings: Settings = None,
     strict: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glasshouse.cli.console import data, shown_path, talk
-from glasshouse.cli.options import Seed
+from glasshouse.cli.options import Seed, named_path
 from glasshouse.cli.run import print_claims, run_study
 
 STOPS = (("base-model", "tour"), ("toy-superposition", "tour"))
@@ -16,7 +16,10 @@ STOPS = (("base-model", "tour"), ("toy-superposition", "tour"))
 
 
 def tour(
-    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("runs/tour"),
+    out: Annotated[
+        Path,
+        typer.Option(parser=named_path, metavar="PATH", help="Folder for the report."),
+    ] = Path("runs/tour"),
     seed: Seed = 0,
 ) -> None:
     """See the whole house on one page: grow a model in a known world, and look inside.

@@ -4,13 +4,14 @@ import re
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
-from glasshouse.cli.options import AsJson, Settings, whole_number
+from glasshouse.cli.options import AsJson, Settings, named_path, whole_number
 from glasshouse.cli.overrides import apply_overrides
 from glasshouse.errors import InputError
 
@@ -27,7 +28,11 @@ RUNS = Path("runs")
 def train(
     text: Annotated[
         Path | None,
-        typer.Option(help="Grow a model on this UTF-8 text file, or folder of them."),
+        typer.Option(
+            parser=named_path,
+            metavar="PATH",
+            help="Grow a model on this UTF-8 text file, or folder of them.",
+        ),
     ] = None,
     world: Annotated[
         int | None,
@@ -40,7 +45,10 @@ def train(
         typer.Option(metavar="RUN", help="Go on with a run: its folder, or run:NAME."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder; by default one under runs/.")
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="PATH", help="The run folder; by default one under runs/."
+        ),
     ] = None,
     settings: Settings = None,
     json: AsJson = False,
@@ -54,6 +62,8 @@ def train(
     """
     if [text, world, resume].count(None) != 2:
         raise InputError("give exactly one of --text PATH, --world SEED and --resume RUN")
+    if resume == "":
+        raise InputError("--resume '' is empty; name a run folder, or run:NAME")
     if resume is not None and (out is not None or settings):
         raise InputError("--resume goes on with the run as it was; leave out --out and --set")
     folder = run_folder(resume) if resume is not None else out or default_folder(text, world)
@@ -140,7 +150,7 @@ def _report(run: Run, last: StepResult | None, *, json: bool) -> None:
         kinds = sorted((loss, kind) for kind, loss in last.held_out.items() if kind != "all")
         for loss, kind in kinds if len(kinds) > 1 else []:
             talk(f"  held out, {kind}: {loss:.3f} nats per token")
-    talk(f"Talk to it: glasshouse generate {folder} --prompt '…'")
+    talk(f"Talk to it: glasshouse generate {quote(folder)} --prompt '…'")
     if not json:
         data(folder)
 
@@ -156,4 +166,5 @@ def _how_to_go_on(folder: Path) -> str:
     steps = f"step {run.newest_step} of {run.record.config.steps}"
     if run.is_finished:
         return f"stopped after {steps}; the run is complete in {shown_path(folder)}"
-    return f"stopped; {steps} is saved, go on with: glasshouse train --resume {shown_path(folder)}"
+    command = f"glasshouse train --resume {quote(shown_path(folder))}"
+    return f"stopped; {steps} is saved, go on with: {command}"
