@@ -27,10 +27,11 @@ def glasshouse(capfd: pytest.CaptureFixture[str], *words: str | Path) -> Outcome
     return Outcome(int(left.value.code or 0), out, err)
 
 
-def spawn(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    """Start `glasshouse WORDS` as a process of its own."""
+def spawn(*words: str | Path, cwd: Path, deaf: bool = False) -> subprocess.Popen[str]:
+    """Start `glasshouse WORDS` as a process of its own; `deaf` as `&` in a script starts it."""
+    ignore = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] if deaf else []
     return subprocess.Popen(
-        [sys.executable, "-m", "glasshouse", *map(str, words)],
+        [*ignore, sys.executable, "-m", "glasshouse", *map(str, words)],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -161,9 +161,11 @@ class TestGenerateRefuses:
 
 
 class TestInterrupted:
-    def test_ctrl_c_leaves_a_checkpoint_and_the_command_that_resumes(self, here):
+    @pytest.mark.parametrize("deaf", [False, True])
+    def test_ctrl_c_leaves_a_checkpoint_and_the_command_that_resumes(self, here, deaf):
         """Exit status 130, one sentence at the end; the command in it works as it stands."""
-        train = spawn("train", "--text", "book.txt", *TINY, "--set", "train.steps=100000", cwd=here)
+        words = ("train", "--text", "book.txt", *TINY, "--set", "train.steps=100000")
+        train = spawn(*words, cwd=here, deaf=deaf)
         metrics = here / "runs" / "book" / "metrics.jsonl"
         deadline = time.monotonic() + 60
         while not (metrics.exists() and metrics.stat().st_size) and time.monotonic() < deadline:

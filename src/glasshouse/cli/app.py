@@ -4,6 +4,7 @@ Verbs import their rooms when they run, never before, so that `--help` answers a
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -76,4 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # torch's threads wait for each other by spinning, which on a busy machine costs up to nine
     # tenths of the speed. Read when torch is first imported; whoever sets it otherwise keeps it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Shells start the background jobs of scripts deaf to SIGINT; whoever sends it means it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(report_errors(lambda: app(words, prog_name="glasshouse", standalone_mode=False)))
