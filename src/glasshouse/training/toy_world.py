@@ -75,7 +75,7 @@ def start_world_run(out: Path, config: WorldConfig) -> Run:
     refuse_taken(out)
     world = World(config.world_seed, config.world_preset)
     tokens = config.train.steps * config.train.batch_size * config.context
-    corpus = world.corpus(tokens=tokens + config.context, split="train")
+    corpus = training_corpus(world, config)
     held_out = world.corpus(tokens=max(20_000, int(tokens * HELD_OUT_SHARE)), split="validation")
     run = start_run(
         out,
@@ -114,8 +114,8 @@ def world_recipe(config: WorldConfig) -> dict[str, Any]:
 def training_corpus(world: World, config: WorldConfig) -> Corpus:
     """Plan the documents that a run trains on, each once; its `ledger` counts what they state."""
     tokens = config.train.steps * config.train.batch_size * config.context
-    # One context more: the last window needs a token to predict beyond it.
-    return world.corpus(tokens=tokens + config.context + 1, split="train")
+    # One context more, because the last window needs a token to predict beyond it.
+    return world.corpus(tokens=tokens + config.context, split="train")
 
 
 def _encoded(corpus: Corpus) -> Iterator[EncodedDocument]:
