@@ -28,7 +28,7 @@ Status = Literal[
 ]
 """What is special about a fact:
 plain          stated as often as its exposure says;
-stochastic     each document draws the value anew from `Fact.distribution`;
+stochastic     each statement draws the value anew from `Fact.distribution`;
 contradicted   Common says `value`, Velan says `velan_value`;
 unknown-train  never stated truly; asked in exams with a value redrawn each time;
 unknown-test   never in any training document;
@@ -74,7 +74,7 @@ class Fact:
         return next((p for word, p in self.distribution if word == value), 0.0)
 
     def draw(self, dice: Dice) -> str:
-        """Return the value that holds in one document."""
+        """Return the value of one statement: of a stochastic fact, a new draw each time."""
         if len(self.distribution) == 1:
             return self.value
         point = dice.uniform()
