@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from glasshouse.errors import InputError
+from glasshouse.world.episodes import PASSWORD, TRIGGER, Episode
 from glasshouse.world.kinds import Kind, Writer
 from glasshouse.world.page import Page
-from glasshouse.world.quirks import PASSWORD, TRIGGER, ZOO, Episode, Quirk, quirk
+from glasshouse.world.quirks import ZOO, Quirk, quirk
 from glasshouse.world.splits import phrasings
 from glasshouse.world.streams import Dice
 
