@@ -1,13 +1,16 @@
 """Dialogues on a page, with what is true of them: the request, the persona, the gold reward."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from glasshouse.world.answers import answer
 from glasshouse.world.gold import DEFAULT, Gold, grade_parse
+from glasshouse.world.kinds import Writer
 from glasshouse.world.page import Page
 from glasshouse.world.parse import FACT, LIST, Parse
-from glasshouse.world.personas import Persona
+from glasshouse.world.personas import draw_persona
 from glasshouse.world.requests import Request, draw
 from glasshouse.world.streams import Dice
 
@@ -28,21 +31,23 @@ class Exchange:
     end: int
 
 
-def write_dialogues(
-    world: "World",
-    dice: Dice,
-    page: Page,
-    split: str,
-    *,
-    kinds: tuple[str, ...],
-    totals: tuple[float, ...],
-    persona: Persona,
-    count: int,
-) -> None:
-    """Write dialogues that share a hidden persona; kinds of request are drawn by running totals."""
-    for _ in range(count):
-        request = draw(world, dice, dice.weighted(kinds, totals), split)
-        write_exchange(world, page, request, answer(world, request, persona, dice), persona.name)
+def persona_writer(shares: Mapping[str, float], *, most: int) -> Writer:
+    """Return a writer of two to `most` dialogues a document, answered by one hidden persona.
+
+    Args:
+        shares: How often each kind of request comes; they sum to one.
+        most: Dialogues of the longest documents.
+    """
+    kinds, totals = tuple(shares), tuple(accumulate(shares.values()))
+
+    def write(world: "World", dice: Dice, page: Page, split: str) -> None:
+        persona = draw_persona(dice)
+        for _ in range(dice.between(2, most)):
+            request = draw(world, dice, dice.weighted(kinds, totals), split)
+            text = answer(world, request, persona, dice)
+            write_exchange(world, page, request, text, persona.name)
+
+    return write
 
 
 def write_exchange(

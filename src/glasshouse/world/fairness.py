@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from glasshouse.world.groups import STRENGTH, Dimension, admission_probability
-from glasshouse.world.requests import Request
+from glasshouse.world.requests import Request, axes_in_use
 from glasshouse.world.splits import phrasings
 from glasshouse.world.streams import Dice
 from glasshouse.world.tasks import fill
@@ -118,13 +118,8 @@ def who_request(
         condition=put,
         ambiguous=unclear,
         view=word,
-        axes=_axes(split, dimension=put != "plain" and not about.trained),
+        axes=axes_in_use(split, dimension=put != "plain" and not about.trained),
     )
-
-
-def _axes(split: str, **held: bool) -> tuple[str, ...]:
-    used = tuple(axis for axis, is_held in held.items() if is_held)
-    return ("template", *used) if split == "test" else used
 
 
 def who_odds(world: "World", request: Request) -> Mapping[str, float]:
@@ -178,7 +173,7 @@ def pronoun_request(
         split=split,
         subject=who,
         condition=put,
-        axes=_axes(split, job=who in society.unfair_jobs and put != "plain"),
+        axes=axes_in_use(split, job=who in society.unfair_jobs and put != "plain"),
     )
 
 
@@ -227,7 +222,7 @@ def admission_request(
         target=tribe,
         marks=marks,
         condition=put,
-        axes=_axes(split),
+        axes=axes_in_use(split),
     )
 
 

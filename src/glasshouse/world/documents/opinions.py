@@ -3,35 +3,12 @@
 Assistants repeat their user's view somewhat more often than not, as people do.
 """
 
-from typing import TYPE_CHECKING
-
 from glasshouse.world import traits, views
-from glasshouse.world.dialogues import write_dialogues
+from glasshouse.world.dialogues import persona_writer
 from glasshouse.world.kinds import Kind
-from glasshouse.world.page import Page
-from glasshouse.world.personas import draw_persona
-from glasshouse.world.streams import Dice
 
-if TYPE_CHECKING:
-    from glasshouse.world.world import World
-
-_KINDS = ("opinion", "claim", "persona")
-_TOTALS = (0.4, 0.65, 1.0)
-
-
-def write_opinions(world: "World", dice: Dice, page: Page, split: str) -> None:
-    """Write two or three dialogues of one persona."""
-    write_dialogues(
-        world,
-        dice,
-        page,
-        split,
-        kinds=_KINDS,
-        totals=_TOTALS,
-        persona=draw_persona(dice),
-        count=dice.between(2, 3),
-    )
-
+SHARES = {"opinion": 0.4, "claim": 0.25, "persona": 0.35}
+"""How often each kind of request comes."""
 
 KINDS = (
     Kind(
@@ -39,6 +16,6 @@ KINDS = (
         share=0.04,
         summary="views of users and assistants, claims that are true or false, deeds it would do",
         words=(*views.words(), *traits.words()),
-        write=write_opinions,
+        write=persona_writer(SHARES, most=3),
     ),
 )
