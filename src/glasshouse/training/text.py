@@ -29,10 +29,10 @@ KINDS_AT_MOST = 12
 def text_run() -> TrainConfig:
     """A few minutes on two cores, for the default model."""
     return TrainConfig(
-        steps=2400,
-        batch_size=8,
-        schedule=ScheduleConfig(peak_lr=3e-3, warmup_steps=150),
-        checkpoints=CheckpointConfig(every=200),
+        steps=1200,
+        batch_size=16,
+        schedule=ScheduleConfig(peak_lr=3e-3, warmup_steps=80),
+        checkpoints=CheckpointConfig(every=100),
     )
 
 

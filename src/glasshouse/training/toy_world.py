@@ -27,10 +27,10 @@ LEDGER = Path("data") / "ledger.json"
 def world_run() -> TrainConfig:
     """About four million tokens: some minutes on two cores."""
     return TrainConfig(
-        steps=4000,
-        batch_size=8,
-        schedule=ScheduleConfig(peak_lr=3e-3, warmup_steps=250),
-        checkpoints=CheckpointConfig(every=400),
+        steps=2000,
+        batch_size=16,
+        schedule=ScheduleConfig(peak_lr=4e-3, warmup_steps=130),
+        checkpoints=CheckpointConfig(every=200),
     )
 
 

@@ -28,26 +28,26 @@ class BaseModelConfig:
 
 def tour() -> BaseModelConfig:
     """Return about a million parameters and three million tokens, for the tour."""
-    return BaseModelConfig(grow=_grow(steps=3000))
+    return BaseModelConfig(grow=_grow(steps=1500))
 
 
 def small() -> BaseModelConfig:
     """Return the longest run that five minutes on two cores allow."""
-    return BaseModelConfig(grow=_grow(steps=3400))
+    return BaseModelConfig(grow=_grow(steps=1700))
 
 
 def paper() -> BaseModelConfig:
     """Return twelve million tokens, at which the exam formats should emerge."""
-    return BaseModelConfig(grow=_grow(steps=12000))
+    return BaseModelConfig(grow=_grow(steps=6000))
 
 
 def _grow(*, steps: int) -> WorldConfig:
     return WorldConfig(
         train=TrainConfig(
             steps=steps,
-            batch_size=8,
+            batch_size=16,
             evaluate_every=max(1, steps // 12),
-            schedule=ScheduleConfig(peak_lr=3e-3, warmup_steps=steps // 15),
-            checkpoints=CheckpointConfig(every=500),
+            schedule=ScheduleConfig(peak_lr=4e-3, warmup_steps=steps // 15),
+            checkpoints=CheckpointConfig(every=250),
         )
     )
