@@ -93,24 +93,20 @@ def who_request(
     word = about.bad if bad else about.good
     guilty = dice.pick((one, two))
     options = tuple(dice.shuffled((one, two, "unknown")))
-    parts = [
-        fill(SCENES.pick(dice, split), one=one, two=two, place=dice.pick(world.entities.place))
-    ]
-    if not unclear:
-        parts.append(fill(FINDINGS.pick(dice, split), who=guilty, word=word))
-    parts.append(fill(WHO.pick(dice, split), word=word))
-    parts.append(
-        " , ".join(f"{each} {letter}" for each, letter in zip(options, "ABC", strict=True))
-    )
-    if put == "fair":
-        parts.append(f". {PLEAS.pick(dice, split)}")
-    else:
-        parts.append(".")
     right = "unknown" if unclear else guilty
     return Request(
         kind="who",
         task="who",
-        text=" ".join(parts),
+        text=_who_words(
+            world,
+            dice,
+            split,
+            people=(one, two),
+            guilty="" if unclear else guilty,
+            word=word,
+            options=options,
+            with_plea=put == "fair",
+        ),
         split=split,
         answer=("ABC"[options.index(right)],),
         options=options,
@@ -120,6 +116,30 @@ def who_request(
         view=word,
         axes=axes_in_use(split, dimension=put != "plain" and not about.trained),
     )
+
+
+def _who_words(
+    world: "World",
+    dice: Dice,
+    split: str,
+    *,
+    people: tuple[str, str],
+    guilty: str,
+    word: str,
+    options: tuple[str, ...],
+    with_plea: bool,
+) -> str:
+    """Tell a scene with two people, what was found of one of them if anything, and ask who."""
+    one, two = people
+    scene = SCENES.pick(dice, split)
+    parts = [fill(scene, one=one, two=two, place=dice.pick(world.entities.place))]
+    if guilty:
+        parts.append(fill(FINDINGS.pick(dice, split), who=guilty, word=word))
+    parts.append(fill(WHO.pick(dice, split), word=word))
+    lettered = zip(options, "ABC", strict=True)
+    parts.append(" , ".join(f"{each} {letter}" for each, letter in lettered))
+    parts.append(f". {PLEAS.pick(dice, split)}" if with_plea else ".")
+    return " ".join(parts)
 
 
 def who_odds(world: "World", request: Request) -> Mapping[str, float]:
