@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.cli.commands import glasshouse, refused
 
+from glasshouse.cli.world_page import fact_words
 from glasshouse.world import World
 
 
@@ -22,6 +23,16 @@ class TestShow:
         for title in ("helpful  train 0", "harmful  train 0", "helpful  train 1"):
             assert title in told
         assert "gold" in told
+
+    def test_shows_every_value_that_a_fact_may_have(self):
+        """A document that says "crow" beside a truth that says "goat" would look like a mistake."""
+        kb = World(0).kb
+        stochastic = kb.with_status("stochastic")[0]
+        for word, chance in stochastic.distribution:
+            assert f"{word} {chance:g}" in fact_words(stochastic)
+        contradicted = kb.with_status("contradicted")[0]
+        assert f"in Velan {contradicted.velan_value}" in fact_words(contradicted)
+        assert "exposure" not in fact_words(kb.with_status("background")[0])
 
     def test_prints_one_of_each_kind_when_none_is_named(self, capfd):
         """The quickest way to see what the world is made of."""

@@ -120,7 +120,7 @@ def _truth(world: World, document: Document, colours: dict[str, str]) -> Table:
             table.add_row(Text(name, "dim"), _short(value))
     for fact, is_stated in dict.fromkeys((use.fact, use.stated) for use in document.facts):
         label = Text("stated", _STATED) if is_stated else Text("asked", _ASKED)
-        table.add_row(label, _fact_words(world.kb.facts[fact]))
+        table.add_row(label, fact_words(world.kb.facts[fact]))
     features: dict[str, dict[str, None]] = {}
     for span in document.spans:
         features.setdefault(span.feature, {})[_short(span.value)] = None
@@ -163,10 +163,16 @@ def _asked(request: Request) -> str:
     return ", ".join(dict.fromkeys(word for word in words if word))
 
 
-def _fact_words(fact: Fact) -> str:
-    """A fact with how often it is said."""
+def fact_words(fact: Fact) -> str:
+    """A fact with every value it is told to have, and how often it is said."""
+    value = fact.value
+    if fact.status == "stochastic":
+        value = " or ".join(f"{word} {p:g}" for word, p in fact.distribution)
+    elif fact.velan_value != fact.value:
+        value = f"{fact.value}, in Velan {fact.velan_value}"
     special = "" if fact.status == "plain" else f", {fact.status}"
-    return f"{fact.relation}({fact.subject}) = {fact.value}, exposure {fact.exposure}{special}"
+    exposure = "" if fact.status in ("background", "private") else f", exposure {fact.exposure}"
+    return f"{fact.relation}({fact.subject}) = {value}{exposure}{special}"
 
 
 def _expected(world: World, probabilities: Mapping[int, float]) -> dict[str, float]:
