@@ -143,9 +143,7 @@ ConfigT = TypeVar("ConfigT")
 class Run(Protocol):
     """Runs a study. The config is the dataclass that the study's presets return."""
 
-    def __call__(
-        self, config: Any, *, seed: int, progress: Progress, workspace: Path
-    ) -> Findings:
+    def __call__(self, config: Any, *, seed: int, progress: Progress, workspace: Path) -> Findings:
         """Measure everything the study claims; the result is a function of config and seed.
 
         What is too heavy to return (runs with their checkpoints) goes to a folder of the study's
