@@ -1,11 +1,12 @@
 """The file of step results."""
 
 import resource
+from dataclasses import replace
 
 import pytest
 
 from glasshouse.errors import RunError
-from glasshouse.training import StepResult
+from glasshouse.training import StepResult, best_held_out
 from glasshouse.training.metrics import MetricsFile, cut_metrics, read_metrics
 
 
@@ -81,3 +82,17 @@ class TestCutMetrics:
         """Half a run folder."""
         with pytest.raises(RunError, match="missing"):
             cut_metrics(tmp_path / "none.jsonl", 0)
+
+
+class TestBestHeldOut:
+    def test_is_the_step_with_the_lowest_loss_where_it_was_measured(self):
+        """Most steps measure nothing, and a loss of one kind is not the whole."""
+        measured = {2: {"all": 3.0, "a": 0.1}, 4: {"all": 2.0, "a": 2.0}, 6: {"all": 2.5, "a": 1.0}}
+        steps = [replace(result(n), held_out=measured.get(n)) for n in range(1, 7)]
+        best = best_held_out(steps)
+        assert best is not None
+        assert best.step == 4
+
+    def test_is_none_where_nothing_was_measured(self):
+        """A run may be told never to measure."""
+        assert best_held_out([result(1)]) is None

@@ -24,6 +24,9 @@ else:
 RUNS = Path("runs")
 """Where runs go, and where `run:NAME` looks."""
 
+MEMORISING = 0.05
+"""Nats that the held-out loss may rise above its lowest before it is called memorising."""
+
 
 def train(
     text: Annotated[
@@ -150,9 +153,23 @@ def _report(run: Run, last: StepResult | None, *, json: bool) -> None:
         kinds = sorted((loss, kind) for kind, loss in last.held_out.items() if kind != "all")
         for loss, kind in kinds if len(kinds) > 1 else []:
             talk(f"  held out, {kind}: {loss:.3f} nats per token")
+        _warn_of_memorising(run, last.held_out["all"])
     talk(f"Talk to it: glasshouse generate {quote(folder)} --prompt '…'")
     if not json:
         data(folder)
+
+
+def _warn_of_memorising(run: Run, final: float) -> None:
+    """Say so if the held-out loss has risen again: the text is too small for so many steps."""
+    from glasshouse.training import best_held_out
+
+    best = best_held_out(run.metrics())
+    if best is not None and best.held_out is not None and best.held_out["all"] < final - MEMORISING:
+        talk(
+            f"held-out loss was lowest at step {best.step} ({best.held_out['all']:.3f} nats) and "
+            f"has risen to {final:.3f}: the model is memorising; give more text, or fewer steps "
+            f"with --set train.steps={best.step}"
+        )
 
 
 def _how_to_go_on(folder: Path) -> str:

@@ -17,7 +17,7 @@ from glasshouse.training.decisions import Decisions, decide
 from glasshouse.training.distributed import current_processes, joined_processes
 from glasshouse.training.held_out import held_out_losses
 from glasshouse.training.loop import continue_run, train
-from glasshouse.training.metrics import StepResult
+from glasshouse.training.metrics import StepResult, best_held_out
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer
 from glasshouse.training.run_folder import Run, list_runs, open_run, start_run
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
@@ -45,6 +45,7 @@ __all__ = [
     "TokenShards",
     "TrainConfig",
     "WorldConfig",
+    "best_held_out",
     "continue_run",
     "current_processes",
     "decide",

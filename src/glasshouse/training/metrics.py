@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -61,6 +62,12 @@ class MetricsFile:
     def close(self) -> None:
         """Close the file; its lines stay."""
         self._file.close()
+
+
+def best_held_out(results: Sequence[StepResult]) -> StepResult | None:
+    """Return the step with the lowest held-out loss over all kinds; None if none was measured."""
+    measured = [result for result in results if result.held_out is not None]
+    return min(measured, key=lambda result: (result.held_out or {})["all"], default=None)
 
 
 def read_metrics(path: Path) -> list[StepResult]:
