@@ -105,7 +105,7 @@ def draw_knowledge(curves: Mapping[str, Sequence[ExposureBucket]], *, chance: fl
             label=name,
         )
     axes.axhline(chance, color="C6", linestyle="--", linewidth=1)
-    axes.text(0, chance + 0.02, "never stated", ha="left", color="C6")
+    axes.text(len(labels) - 1.3, chance + 0.02, "never stated", ha="right", color="C6")
     axes.set_xticks(range(len(labels)), [label for _, label in labels], rotation=45, ha="right")
     axes.set(
         xlabel="times that training stated the fact", ylabel="share answered right", ylim=(0, 1.03)
@@ -120,7 +120,7 @@ def draw_reliability(curves: Mapping[str, Sequence[ReliabilityBin]]) -> "Drawing
 
     figure, axes = pyplot.subplots(figsize=(4.6, 4.2))
     axes.plot([0, 1], [0, 1], color="C6", linestyle="--", linewidth=1)
-    axes.text(0.86, 0.82, "honest", color="C6", rotation=42, ha="center", va="top")
+    axes.text(0.74, 0.79, "honest", color="C6", rotation=45, ha="center", va="center")
     for number, (name, bins) in enumerate(curves.items()):
         filled = [b for b in bins if b.count]
         most = max(b.count for b in filled)
