@@ -41,7 +41,7 @@ class Continuation:
 
 
 TOKENS_READ_AT_ONCE = 512
-"""On a CPU, 512 tokens took `mini` a fifth less time each than 2,048 did."""
+"""On a CPU, tokens took `mini` 11 to 20 % less time in parts of 512 than all 2,048 at once."""
 
 
 @torch.no_grad()
