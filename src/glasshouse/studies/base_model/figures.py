@@ -151,7 +151,7 @@ def draw_rewards(by_task: Mapping[str, tuple[float, float]]) -> "Drawing":
         linestyle="none",
         marker="D",
         color="C1",
-        label="the best answer the world knows",
+        label="the world's kind persona",
     )
     axes.axvline(0, color="C6", linewidth=1)
     axes.set_yticks(places, tasks)
