@@ -20,6 +20,8 @@ WELL_TOLD = 128
 """Statements of a fact after which the gate expects it to be known."""
 EXAMINED = 256
 """Statements of a fact after which the gate expects it to be answered in exam formats."""
+HARDLY_TOLD = 8
+"""Statements of a fact up to which prototypes did no better than guessing; for controls."""
 SOURCE = "the toy world's acceptance gates"
 
 KNOWN = Claim(
@@ -198,8 +200,15 @@ def _resampled(
 
 
 def _examined(claim: Claim, measured: Measured, form: str) -> Evidence:
-    right = _at_least(measured.answers[form, "none"], EXAMINED)
-    return _share(right, f"questions on facts stated {EXAMINED} times or more")
+    """Check against facts that training hardly told, in the same format."""
+    answers = measured.answers[form, "none"]
+    rare = answers.is_right[answers.exposures <= HARDLY_TOLD]
+    value = float(rare.mean()) if len(rare) else 1.0
+    untold = judge_control(
+        claim, value, text=f"{value:.2f} on facts stated {HARDLY_TOLD} times or less"
+    )
+    right = _at_least(answers, EXAMINED)
+    return _share(right, f"questions on facts stated {EXAMINED} times or more", untold)
 
 
 def _induction(measured: Measured) -> Evidence:

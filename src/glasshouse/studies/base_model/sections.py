@@ -5,7 +5,14 @@ from functools import partial
 
 import numpy as np
 
-from glasshouse.evaluate import Answered, Answers, auroc, by_exposure, reliability
+from glasshouse.evaluate import (
+    Answered,
+    Answers,
+    ExposureBucket,
+    auroc,
+    by_exposure,
+    reliability,
+)
 from glasshouse.models import count_params
 from glasshouse.studies.base_model.figures import (
     draw_growth,
@@ -122,7 +129,7 @@ def knowing(measured: Measured) -> Section:
     )
 
 
-def _ladder(measured: Measured, axis: str):
+def _ladder(measured: Measured, axis: str) -> list[ExposureBucket]:
     """Stated facts together with those never stated, by exposure."""
     return by_exposure(
         _join(measured.answers["open-qa", axis], measured.answers["open-qa", "unknown-test"])
@@ -207,8 +214,9 @@ def talking(measured: Measured) -> Section:
     shown = _varied(measured.talks, NUM_SHOWN) + _varied(measured.harmful, NUM_SHOWN // 2)
     return Section(
         title="What it says",
-        text="The model answers requests it has never seen, at temperature 1. The world grades "
-        "every answer from its words alone: the gold reward weighs help, truth, harm, explanation, "
+        text="The model answers fresh requests of the kinds it was trained on, at temperature "
+        "1. The world grades every answer from its words alone: the gold reward weighs "
+        "help, truth, harm, explanation, "
         "evasion, fluency and length. This is a base model: nobody has asked it to be good yet.",
         items=(
             Figure(
