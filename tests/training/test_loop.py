@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -161,6 +162,22 @@ class TestContinueRun:
         monkeypatch.undo()
         assert open_run(run.folder).newest_step == 2
         assert [result.step for result in run.metrics()] == [1, 2]
+
+    def test_leaves_no_half_removed_checkpoint_on_ctrl_c(self, tmp_path, monkeypatch):
+        """Pressed while an old checkpoint is removed, it waits until that is gone."""
+        run = make_run(tmp_path / "run")
+        remove = shutil.rmtree
+
+        def interrupted(path, **options):
+            if "removed" in path.name:
+                os.kill(os.getpid(), signal.SIGINT)
+            remove(path, **options)
+
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(continue_run(run))
+        left = sorted(path.name for path in (run.folder / "checkpoints").iterdir())
+        assert left == ["step-00000005", "step-00000010"]
 
     def test_keeps_the_checkpoints_it_was_told_to(self, tmp_path):
         """The last two, and powers of two."""

@@ -123,10 +123,11 @@ def _train(job: _Job) -> Generator[StepResult, None, None]:
                 with interrupts_held():
                     result = advance(step)
                     keeper.remember(result)
-                keeper.save_if_due()
+                    keeper.save_if_due()
                 yield result
     except (KeyboardInterrupt, GeneratorExit):
-        keeper.save()
+        with interrupts_held():
+            keeper.save()
         raise
     finally:
         keeper.close()
@@ -240,7 +241,7 @@ def step_randomness(seed: int, step: int, rank: int, device: torch.device) -> It
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of the body, so that no step is half done.
+    """Let Ctrl-C wait for the end of the body, so that no step or checkpoint is half done.
 
     Only the main thread may set signal handlers, and only it gets KeyboardInterrupt; elsewhere
     nothing is changed.
