@@ -1,0 +1,18 @@
+"""A model as a dataflow graph: fetch any value, feed any value, compute only what is needed.
+
+- `graph`: Graph: capture, run, plan
+- `naming`: `named`, by which a module names the values inside it
+- `address`: which values, and which part of each (`blocks.*.attn.z[head=5, pos=-1]`)
+- `gradients`: `grad`, of any scalar with respect to any value
+- `plan`, `program`: what one kind of question needs, pruned, and how it is run (`direct`)
+- `capture`, `simplify`, `attention`: from a module to the graph (torch.export below)
+- `values`, `feeds`, `inputs`: what comes out, what goes in
+"""
+
+from glasshouse.dataflow.gradients import Grad, grad
+from glasshouse.dataflow.graph import Graph
+from glasshouse.dataflow.naming import named
+from glasshouse.dataflow.plan import Plan
+from glasshouse.dataflow.values import Value, Values
+
+__all__ = ["Grad", "Graph", "Plan", "Value", "Values", "grad", "named"]

@@ -1,0 +1,198 @@
+"""A model as a graph: fetch any value, feed any value, compute only what the answer needs.
+
+Source:
+    Abadi et al. 2016, "TensorFlow: large-scale machine learning on heterogeneous distributed
+    systems" (1603.04467), section 4.2: partial execution.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import fx, nn
+
+from glasshouse.dataflow.address import Address, matching_names, parse_address, selection
+from glasshouse.dataflow.attention import open_attention
+from glasshouse.dataflow.capture import Captured, capture
+from glasshouse.dataflow.feeds import FedPart, Feed, kind_of
+from glasshouse.dataflow.gradients import Grad
+from glasshouse.dataflow.inputs import Example, Inputs
+from glasshouse.dataflow.naming import MODULE_OUTPUT
+from glasshouse.dataflow.nodes import fake
+from glasshouse.dataflow.plan import Plan, Wanted, WantedGrad
+from glasshouse.dataflow.program import FeedKind, Signature, make_program
+from glasshouse.dataflow.simplify import simplify
+from glasshouse.dataflow.values import Value, Values
+
+Fetch = str | Grad | Sequence[str | Grad]
+"""Addresses of values, gradients, or several of either."""
+
+
+class Graph:
+    """A module's dataflow graph. It shares the module's weights: an edit is seen by the next run.
+
+    Make one with `Graph.capture`.
+    """
+
+    def __init__(self, module: nn.Module, captured: Captured) -> None:
+        simplify(captured.program.graph)
+        self.module = module
+        self._captured = captured
+        self._opened = open_attention(captured.program.graph, captured.names)
+        place = {node: i for i, node in enumerate(captured.program.graph.nodes)}
+        self._nodes = dict(sorted(captured.names.items(), key=lambda item: place[item[1]]))
+        self._values = _describe(self._nodes)
+        twins = {name: fake(node) for name, node in captured.inputs.items()}
+        self._inputs = Inputs(twins, captured.limits)
+        self._constants = {name: value for name, (_, value) in captured.constants.items()}
+        self._plans: dict[object, Plan] = {}
+
+    @classmethod
+    def capture(
+        cls,
+        module: nn.Module,
+        example: Example,
+        *,
+        free_axes: Mapping[str, Sequence[int]] | None = None,
+    ) -> "Graph":
+        """Capture a module with torch.export.
+
+        Args:
+            module: Any module whose forward takes tensors; its values get their modules' paths as
+                names, and those its code gives with `named`.
+            example: One tensor, several in order, or by argument name. Only shapes and types count.
+            free_axes: For each argument, the axes whose length may change between runs; None: all
+                that the code leaves open.
+
+        Raises:
+            InputError: If the module cannot be captured; the message names the line.
+        """
+        return cls(module, capture(module, example, free_axes=free_axes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all values, in the order of computation."""
+        return tuple(self._nodes)
+
+    def value(self, name: str) -> Value:
+        """What is known of a value before anything runs.
+
+        Raises:
+            InputError: If there is no such value; the message lists the nearest names.
+        """
+        return self._values[matching_names(name, self.names)[0]]
+
+    def run(
+        self,
+        inputs: Example | None = None,
+        *,
+        fetch: Fetch,
+        feed: Feed | None = None,
+        differentiable: bool = False,
+    ) -> Values:
+        """Compute what is fetched, and nothing that it does not need.
+
+        Args:
+            inputs: The module's arguments; what is fed may make some, or all, needless.
+            fetch: Addresses of values, or gradients made by `grad`.
+            feed: By address, a tensor that stands in for the value, or a function that changes it.
+            differentiable: Keep what torch's backward needs. Gradients by `grad` need no flag.
+
+        Returns:
+            Values by address (by name where a pattern found several), gradients in `.grad`.
+
+        Raises:
+            InputError: If an address finds nothing, an input is missing, or what is fed does not
+                fit; the message names the value and both shapes.
+        """
+        parts = self._fed_parts(feed or {})
+        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
+        plan = self._plan(fetch, kinds)
+        return plan.run_parts(inputs, parts, differentiable=differentiable)
+
+    def plan(self, fetch: Fetch, feed: Iterable[str] = ()) -> Plan:
+        """Make the program of one kind of question, to be run many times.
+
+        Args:
+            fetch: As in `run`.
+            feed: Names of values that every run will feed, each with a whole tensor.
+
+        Raises:
+            InputError: If an address finds nothing.
+        """
+        names = [name for text in feed for name in matching_names(text, self.names)]
+        kinds: dict[str, FeedKind] = dict.fromkeys(names, "tensor")
+        return self._plan(fetch, kinds)
+
+    def _plan(self, fetch: Fetch, kinds: Mapping[str, FeedKind]) -> Plan:
+        asked = (fetch,) if isinstance(fetch, str | Grad) else tuple(fetch)
+        key = (asked, tuple(kinds.items()))
+        if key not in self._plans:
+            self._plans[key] = self._make_plan(asked, dict(kinds))
+        return self._plans[key]
+
+    def _make_plan(self, asked: tuple[str | Grad, ...], kinds: dict[str, FeedKind]) -> Plan:
+        wanted = tuple(w for text in asked if isinstance(text, str) for w in self._wanted(text))
+        grads = tuple(self._wanted_grad(grad) for grad in asked if isinstance(grad, Grad))
+        names = [w.name for w in wanted]
+        for grad in grads:
+            names += [w.name for w in grad.reads] + list(grad.wrt)
+            for name in grad.wrt:
+                kinds.setdefault(name, "function")
+        signature = Signature(tuple(dict.fromkeys(names)), tuple(kinds.items()))
+        program = make_program(self._captured, self._opened, signature)
+        return Plan(self.module, program, self._inputs, self._constants, wanted, grads)
+
+    def _wanted(self, text: str) -> list[Wanted]:
+        address = parse_address(text)
+        names = matching_names(address.pattern, self.names)
+        alone = len(names) == 1
+        return [
+            Wanted(
+                text if alone else str(Address(name, address.part)),
+                name,
+                address,
+                self._selection(address, name),
+            )
+            for name in names
+        ]
+
+    def _wanted_grad(self, grad: Grad) -> WantedGrad:
+        reads = tuple(w for text in grad.reads for w in self._wanted(text))
+        wrt = tuple(name for text in grad.wrt for name in matching_names(text, self.names))
+        return WantedGrad(grad, reads, wrt)
+
+    def _fed_parts(self, feed: Feed) -> dict[str, list[FedPart]]:
+        parts: dict[str, list[FedPart]] = {}
+        for text, given in feed.items():
+            address = parse_address(text)
+            for name in matching_names(address.pattern, self.names):
+                part = FedPart(address, self._selection(address, name), given)
+                parts.setdefault(name, []).append(part)
+        return parts
+
+    def _selection(self, address: Address, name: str):
+        if address.part is None:
+            return None
+        value = self._values[name]
+        return selection(address.part, name, value.axes, len(value.shape))
+
+
+def _describe(nodes: Mapping[str, fx.Node]) -> dict[str, Value]:
+    """Name, axes, shape and dtype of every value; a length that varies is called after its axis."""
+    called: dict[str, str] = {}
+    for node in nodes.values():
+        for size, axis in zip(node.meta["val"].shape, _axes(node), strict=False):
+            if isinstance(size, torch.SymInt):
+                called.setdefault(str(size), axis)
+    values = {}
+    for name, node in nodes.items():
+        fake = node.meta["val"]
+        sizes = [size if isinstance(size, int) else str(size) for size in fake.shape]
+        shape = tuple(called.get(size, size) if isinstance(size, str) else size for size in sizes)
+        values[name] = Value(name, _axes(node), shape, fake.dtype)
+    return values
+
+
+def _axes(node: fx.Node) -> tuple[str, ...]:
+    axes = node.args[2]
+    return () if axes == MODULE_OUTPUT else tuple(str(axes).split())

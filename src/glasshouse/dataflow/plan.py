@@ -1,0 +1,169 @@
+"""A plan: the program of one kind of question, ready to run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, fx, nn
+
+from glasshouse.dataflow.address import Address, Index, check_selection, read_part
+from glasshouse.dataflow.direct import direct_function
+from glasshouse.dataflow.feeds import FedPart, change_of
+from glasshouse.dataflow.gradients import Grad, as_leaf, gradients, scalar
+from glasshouse.dataflow.inputs import Inputs
+from glasshouse.dataflow.nodes import fake
+from glasshouse.dataflow.program import Program
+from glasshouse.dataflow.values import Values
+from glasshouse.errors import InputError
+
+
+class Wanted(NamedTuple):
+    """One value that an address asks for."""
+
+    key: str
+    """Under which the caller finds it."""
+    name: str
+    """The value."""
+    address: Address
+    """As it was asked for."""
+    chosen: tuple[Index, ...] | None
+    """The part, as an index of each axis; None: the whole value."""
+
+    def read(self, value: Tensor) -> Tensor:
+        """The part of the value; a copy, so that it does not hold the rest in memory."""
+        if self.chosen is None:
+            return value
+        check_selection(self.chosen, value, str(self.address))
+        return read_part(value, self.chosen).clone()
+
+
+class WantedGrad(NamedTuple):
+    """One gradient, with its addresses resolved."""
+
+    grad: Grad
+    reads: tuple[Wanted, ...]
+    wrt: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a question needs, pruned, with common computations once."""
+
+    module: nn.Module
+    """The live module, whose weights every run reads."""
+    layout: Program
+    """The pruned graph and what its placeholders stand for."""
+    inputs: Inputs
+    """How the module's arguments are checked."""
+    constants: Mapping[str, Tensor]
+    """Tensors that the module's code made."""
+    wanted: tuple[Wanted, ...]
+    """What is fetched."""
+    grads: tuple[WantedGrad, ...] = ()
+    """Gradients that are fetched."""
+
+    @property
+    def program(self) -> fx.GraphModule:
+        """The pruned graph: placeholders (weights, constants, inputs, feeds), calls, one output."""
+        return self.layout.module
+
+    @cached_property
+    def function(self) -> Callable[..., tuple[Tensor, ...]]:
+        """The program as a Python function of its placeholders."""
+        return direct_function(self.program)
+
+    def run(self, inputs: object = None, *, feed: Mapping[str, Tensor] | None = None) -> Values:
+        """Run with a tensor for every value that the plan was told would be fed.
+
+        Raises:
+            InputError: If an input or feed is missing or does not fit.
+        """
+        fed = {name: [FedPart(Address(name), None, given)] for name, given in (feed or {}).items()}
+        return self.run_parts(inputs, fed)
+
+    def run_parts(
+        self,
+        inputs: object,
+        fed: Mapping[str, Sequence[FedPart]],
+        *,
+        differentiable: bool = False,
+    ) -> Values:
+        """Run with feeds that are resolved already; `Graph.run` is the door to this."""
+        is_traced = differentiable or bool(self.grads)
+        with torch.set_grad_enabled(is_traced):
+            found = self.function(*self.arguments(inputs, fed, frozen=bool(self.grads)))
+        values = dict(zip(self.layout.fetched, found, strict=True))
+        grads = self._gradients(values)
+        read = {w.key: w.read(values[w.name]) for w in self.wanted}
+        if self.grads and not differentiable:
+            read = {key: value.detach() for key, value in read.items()}
+        return Values(read, grads)
+
+    def arguments(
+        self, inputs: object, fed: Mapping[str, Sequence[FedPart]], *, frozen: bool = False
+    ) -> list[object]:
+        """What the program's placeholders stand for in one run.
+
+        Args:
+            inputs: The module's arguments.
+            fed: What is fed, by value.
+            frozen: Whether gradients with respect to weights are not wanted.
+        """
+        feeds = self._feeds(fed)
+        twinned = {name: (feeds[name], twin) for name, twin in self._twins.items()}
+        given = self.inputs.bind(inputs, self.layout.inputs, twinned)
+        weights = [owner[key] for owner, key in self._weights]
+        if frozen:
+            weights = [weight.detach() for weight in weights]
+        constants = [self.constants[name] for name in self.layout.constants]
+        return [*weights, *constants, *given.values(), *feeds.values()]
+
+    def _feeds(self, fed: Mapping[str, Sequence[FedPart]]) -> dict[str, object]:
+        """A tensor or function for every placeholder of a fed value."""
+        leaves = {name for wanted in self.grads for name in wanted.wrt}
+        feeds: dict[str, object] = {}
+        for name in self.layout.feeds:
+            parts = fed.get(name, ())
+            if self.layout.kinds[name] == "function":
+                change = change_of(name, parts)
+                feeds[name] = _then_leaf(change) if name in leaves else change
+                continue
+            if len(parts) != 1:
+                raise InputError(f"nothing is fed at {name}, which this plan needs")
+            tensor = parts[0].given
+            assert isinstance(tensor, Tensor)
+            feeds[name] = as_leaf(tensor) if name in leaves else tensor
+        return feeds
+
+    def _gradients(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for i, wanted in enumerate(self.grads):
+            with torch.enable_grad():
+                total = scalar(wanted.grad, [w.read(values[w.name]) for w in wanted.reads])
+            asked = [values[name] for name in wanted.wrt]
+            found |= gradients(total, wanted.wrt, asked, keep=i + 1 < len(self.grads))
+        return found
+
+    @cached_property
+    def _weights(self) -> list[tuple[dict[str, Tensor], str]]:
+        """Where each weight lives, so that a weight that was replaced is found too."""
+        found = []
+        for name in self.layout.weights:
+            path, _, key = name.rpartition(".")
+            owner = self.module.get_submodule(path)
+            found.append((owner._parameters if key in owner._parameters else owner._buffers, key))
+        return found
+
+    @cached_property
+    def _twins(self) -> dict[str, Tensor]:
+        """Every tensor that is fed, as it was traced, with symbols for free lengths."""
+        placeholders = [n for n in self.program.graph.nodes if n.op == "placeholder"]
+        tail = placeholders[len(placeholders) - len(self.layout.feeds) :]
+        fed = zip(self.layout.feeds, tail, strict=True)
+        return {name: fake(node) for name, node in fed if self.layout.kinds[name] == "tensor"}
+
+
+def _then_leaf(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda value: as_leaf(change(value))

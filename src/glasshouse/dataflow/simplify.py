@@ -1,0 +1,80 @@
+"""What a graph need not compute: an own rule of purity, and operations that change nothing.
+
+torch.fx takes many calls for impure (asserts, dropout that is switched off, attention), so that its
+own dead-code removal leaves almost everything.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from glasshouse.dataflow.naming import mark
+from glasshouse.dataflow.nodes import fake, operand
+
+aten = torch.ops.aten
+_CHECKS = {
+    aten._assert_tensor_metadata.default,
+    aten._assert_async.msg,
+    aten._assert_scalar.default,
+    aten.sym_constrain_range_for_size.default,
+    aten.sym_constrain_range.default,
+}
+_LAST = 2**63 - 1
+
+
+def simplify(graph: fx.Graph) -> None:
+    """Remove, in place, checks of what was traced and operations that return their argument."""
+    for node in list(graph.nodes):
+        if node.target in _CHECKS or _is_guard(node):
+            graph.erase_node(node)
+        elif is_idle(node):
+            node.replace_all_uses_with(operand(node))
+            graph.erase_node(node)
+
+
+def _is_guard(node: fx.Node) -> bool:
+    return node.op == "call_module" and "_guards" in str(node.target) and not node.users
+
+
+def is_idle(node: fx.Node) -> bool:
+    """Whether a call returns its first argument, by value and by identity."""
+    args: tuple[Any, ...] = node.args
+    match node.target:
+        case aten.dropout.default:
+            return not args[2]
+        case aten.to.dtype_layout | aten.to.dtype | aten.to.device | aten._to_copy.default:
+            return _is_same(fake(node), fake(operand(node)))
+        case aten.slice.Tensor:
+            first, last = (args[2] if len(args) > 2 else 0), (args[3] if len(args) > 3 else _LAST)
+            return first in (0, None) and (last is None or last == _LAST) and len(args) < 5
+        case aten.alias.default:
+            return True
+    return False
+
+
+def _is_same(new: Tensor, old: Tensor) -> bool:
+    return (new.dtype, new.device, new.layout) == (old.dtype, old.device, old.layout)
+
+
+def is_mutating(node: fx.Node) -> bool:
+    """Whether a call writes into one of its arguments."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+def is_random(node: fx.Node) -> bool:
+    """Whether a call draws random numbers, so that two alike calls differ."""
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.nondeterministic_seeded in tags
+
+
+def storage_root(node: fx.Node) -> fx.Node:
+    """The node whose memory a node's result may share: follow views back."""
+    while node.op == "call_function" and node.args and isinstance(node.args[0], fx.Node):
+        schema = getattr(node.target, "_schema", None)
+        shares = schema is None or any(result.alias_info is not None for result in schema.returns)
+        if not shares and node.target is not mark:
+            return node
+        node = node.args[0]
+    return node
