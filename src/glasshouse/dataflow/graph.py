@@ -21,6 +21,7 @@ from glasshouse.dataflow.nodes import fake
 from glasshouse.dataflow.plan import Plan, Wanted, WantedGrad
 from glasshouse.dataflow.program import FeedKind, Signature, make_program
 from glasshouse.dataflow.simplify import simplify
+from glasshouse.dataflow.sweep import run_sweep
 from glasshouse.dataflow.values import Value, Values
 
 Fetch = str | Grad | Sequence[str | Grad]
@@ -108,6 +109,37 @@ class Graph:
         kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
         plan = self._plan(fetch, kinds)
         return plan.run_parts(inputs, parts, differentiable=differentiable)
+
+    def sweep(
+        self,
+        inputs: Example,
+        feeds: Sequence[Feed],
+        *,
+        fetch: str | Sequence[str],
+        batch_size: int = 64,
+    ) -> Values:
+        """Ask one question under many feeds, as batches over what they share.
+
+        Args:
+            inputs: The module's arguments, the same for every feed.
+            feeds: What each run feeds. Feeds of the same values share one program, so that a
+                sweep over positions and heads of a layer is one batch.
+            fetch: Addresses of values.
+            batch_size: Feeds that go through at once.
+
+        Returns:
+            Values by address, each with the feeds as its first axis.
+
+        Raises:
+            InputError: As `run` does.
+        """
+
+        def plan_for(names: Sequence[str]) -> Plan:
+            kinds: dict[str, FeedKind] = dict.fromkeys(names, "function")
+            return self._plan(fetch, kinds)
+
+        patches = [self._fed_parts(feed) for feed in feeds]
+        return run_sweep(plan_for, inputs, patches, batch_size=batch_size)
 
     def plan(self, fetch: Fetch, feed: Iterable[str] = ()) -> Plan:
         """Make the program of one kind of question, to be run many times.

@@ -15,6 +15,7 @@ from glasshouse.dataflow.gradients import Grad, as_leaf, gradients, scalar
 from glasshouse.dataflow.inputs import Inputs
 from glasshouse.dataflow.nodes import fake
 from glasshouse.dataflow.program import Program
+from glasshouse.dataflow.split import Split, split_program
 from glasshouse.dataflow.values import Values
 from glasshouse.errors import InputError
 
@@ -73,6 +74,12 @@ class Plan:
     def function(self) -> Callable[..., tuple[Tensor, ...]]:
         """The program as a Python function of its placeholders."""
         return direct_function(self.program)
+
+    @cached_property
+    def split(self) -> Split:
+        """The program in two parts, for sweeps."""
+        lengths = {str(twin.shape[0]) for twin in self.inputs.twins.values() if twin.ndim}
+        return split_program(self.layout, {length for length in lengths if not length.isdigit()})
 
     def run(self, inputs: object = None, *, feed: Mapping[str, Tensor] | None = None) -> Values:
         """Run with a tensor for every value that the plan was told would be fed.
