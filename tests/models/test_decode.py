@@ -12,7 +12,15 @@ from glasshouse.models.generate import pad_left, read_prompts
 
 # Float32 sums of at most a few hundred terms of order one, in two orders.
 ROUNDING = {"atol": 2e-5, "rtol": 1e-4}
-UNPACKED = {"positions in queries and keys", "attention only, smeared", "rotary, smeared"}
+UNPACKED = {
+    "positions in queries and keys",
+    "attention only, smeared",
+    "rotary, smeared",
+    "mistral",
+    "qwen 3",
+    "gemma 2",
+    "gemma 3",
+}
 RAGGED = [[1, 2, 3], [4], [5, 6, 7, 8, 9], [2, 2]]
 EVEN = [[1, 2, 3], [4, 5, 6]]
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,8 +7,10 @@ from tests.models.variants import BASE, LLAMA, VARIANTS
 from torch import nn
 
 from glasshouse.errors import InputError
-from glasshouse.models import Transformer, empty_cache
-from glasshouse.models.transformer import rotary_turn, rotate, smear_keys
+from glasshouse.models import RotaryScaling, Transformer, empty_cache
+from glasshouse.models.parts import CappedUnembedding, rounded
+from glasshouse.models.rotary import rotary_turn, rotate, slowed
+from glasshouse.models.transformer import smear_keys
 
 # Float32 sums of at most a few hundred terms of order one, in two orders.
 ROUNDING = {"atol": 2e-5, "rtol": 1e-4}
@@ -94,6 +97,39 @@ class TestTransformer:
             assert isinstance(names[f"blocks.0.{name}"], nn.Linear)
 
 
+class TestLocalAttention:
+    def test_does_not_see_beyond_its_window(self):
+        """One layer, a window of 4: the token 4 places back changes nothing, that 3 back does."""
+        config = replace(VARIANTS["mistral"], num_layers=1)
+        model = Transformer(config, generator=seeded(0)).requires_grad_(False)
+        ids = random_ids(1, 9)
+        for back, is_seen in ((4, False), (3, True)):
+            changed = ids.clone()
+            changed[0, 8 - back] = (changed[0, 8 - back] + 1) % BASE.vocab_size
+            assert torch.equal(model(changed)[0, 8], model(ids)[0, 8]) != is_seen
+
+    def test_is_global_where_the_config_says_so(self):
+        """Gemma's second layer sees the whole text, its first does not."""
+        model = Transformer(VARIANTS["gemma 2"], generator=seeded(0))
+        assert [block.attn.is_local for block in model.blocks] == [True, False]
+
+
+class TestCappedUnembedding:
+    def test_keeps_logits_below_the_cap(self):
+        """By hand: 3·tanh(12 / 3)."""
+        unembed = CappedUnembedding(1, 1, cap=3.0).requires_grad_(False)
+        unembed.weight.fill_(12.0)
+        assert unembed(torch.ones(1)).item() == pytest.approx(3 * math.tanh(4))
+
+
+class TestRounded:
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+    def test_agrees_with_torch(self, dtype):
+        """Gemma multiplies by sqrt(d_model) in the precision of its weights."""
+        for number in (math.sqrt(3072), 1 / 3, 4.0):
+            assert rounded(number, dtype) == torch.tensor(number, dtype=dtype).item()
+
+
 class TestInitialise:
     def test_gives_the_same_weights_for_the_same_seed(self):
         """A run is a function of its seed."""
@@ -134,9 +170,19 @@ class TestRotate:
     def test_makes_products_depend_on_distance_only(self):
         """The point of rotary positions: (q at 5)·(k at 3) equals (q at 9)·(k at 7)."""
         q, k = torch.randn(2, 1, 1, 1, 4, generator=seeded(0))
-        turns = rotary_turn(torch.tensor([[5, 3, 9, 7]]), LLAMA)
+        turns = rotary_turn(torch.tensor([[5, 3, 9, 7]]), LLAMA.positions, d_rotary=4)
         at = [
             rotate(x, turns[0][:, i : i + 1], turns[1][:, i : i + 1])
             for x, i in ((q, 0), (k, 1), (q, 2), (k, 3))
         ]
         assert (at[0] * at[1]).sum() == pytest.approx((at[2] * at[3]).sum().item(), abs=1e-5)
+
+
+class TestSlowed:
+    def test_divides_low_frequencies_and_leaves_high_ones(self):
+        """By hand, with a context of 2π·100: 1, 10 and 2.5 turns in it, low 1, high 4, factor 8."""
+        scaling = RotaryScaling(kind="llama3", factor=8, low=1, high=4, original_context=628)
+        turns = torch.tensor([0.5, 10.0, 2.5])
+        frequencies = turns * 2 * math.pi / 628
+        expected = torch.tensor([0.5 / 8, 10.0, 2.5 * (0.5 / 8 + 0.5)]) * 2 * math.pi / 628
+        torch.testing.assert_close(slowed(frequencies, scaling), expected)

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 from glasshouse.models import (
     AttentionConfig,
+    EndsConfig,
+    LocalConfig,
     MlpConfig,
     PositionConfig,
+    RotaryScaling,
     TransformerConfig,
 )
 
@@ -29,6 +32,22 @@ LLAMA = replace(
     bias=False,
     tied=False,
 )
+GEMMA = replace(
+    LLAMA,
+    norm="rms_plus_one",
+    post_norms=True,
+    mlp=MlpConfig(d_mlp=24, activation="geglu"),
+    attention=AttentionConfig(
+        num_heads=4,
+        num_kv_heads=2,
+        d_head=6,
+        scale=0.3,
+        score_cap=3.0,
+        local=LocalConfig(window=3, global_layers=(1,)),
+    ),
+    ends=EndsConfig(embed_scale=4.0, logit_cap=3.0),
+    tied=True,
+)
 
 VARIANTS = {
     "gpt": BASE,
@@ -45,6 +64,29 @@ VARIANTS = {
         LLAMA,
         mlp=MlpConfig(d_mlp=24, activation="geglu"),
         attention=AttentionConfig(num_heads=4, num_kv_heads=1, d_head=6),
+    ),
+    "llama 3": replace(
+        LLAMA,
+        positions=replace(
+            ROTARY,
+            rotary_scaling=RotaryScaling(
+                kind="llama3", factor=8.0, low=1.0, high=4.0, original_context=8
+            ),
+        ),
+        attention=AttentionConfig(num_heads=4, num_kv_heads=2, qkv_bias=True, out_bias=True),
+        mlp=MlpConfig(d_mlp=24, activation="swiglu", bias=True),
+    ),
+    "mistral": replace(LLAMA, attention=replace(LLAMA.attention, local=LocalConfig(window=4))),
+    "qwen 3": replace(LLAMA, attention=replace(LLAMA.attention, d_head=6, qk_norm=True)),
+    "gemma 2": GEMMA,
+    "gemma 3": replace(
+        GEMMA,
+        attention=replace(
+            GEMMA.attention,
+            qk_norm=True,
+            score_cap=None,
+            local=LocalConfig(window=3, global_layers=(1,), rotary_base=50.0),
+        ),
     ),
     "no positions": replace(BASE, positions=PositionConfig(kind="none")),
     "positions in queries and keys": replace(

@@ -1,7 +1,7 @@
 """Language models: what they are made of, how they are kept, and how they speak.
 
 - `config`: TransformerConfig and its parts; recipes `nano`, `tiny`, `mini`, `gpt`
-- `transformer`: the one Transformer; seeded `initialise`
+- `transformer`: the one Transformer; seeded `initialise` (`parts`, `layout`, `rotary` below it)
 - `cost`: parameters and floating-point operations
 - `tokenizer`: words or byte-level BPE to ids and back
 - `sampling`, `generate`: how the next token is chosen, and texts grown from a `cache`
@@ -13,8 +13,11 @@
 from glasshouse.models.cache import KeyValueCache, empty_cache
 from glasshouse.models.config import (
     AttentionConfig,
+    EndsConfig,
+    LocalConfig,
     MlpConfig,
     PositionConfig,
+    RotaryScaling,
     TransformerConfig,
     gpt,
     mini,
@@ -32,10 +35,13 @@ __all__ = [
     "AttentionConfig",
     "Completion",
     "Continuation",
+    "EndsConfig",
     "KeyValueCache",
     "LanguageModel",
+    "LocalConfig",
     "MlpConfig",
     "PositionConfig",
+    "RotaryScaling",
     "SamplingConfig",
     "Tokenizer",
     "Transformer",

@@ -5,8 +5,36 @@ from typing import Literal
 
 from glasshouse.errors import InputError
 
-Activation = Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"]
-"""`gelu_tanh` is GPT-2's approximation, `gelu` the exact one; the last two are gated."""
+Activation = Literal["gelu_tanh", "gelu", "relu", "silu", "swiglu", "geglu"]
+"""`gelu_tanh` is GPT-2's approximation, `gelu` the exact one; the last two are gated, by `silu`
+and by `gelu_tanh`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RotaryScaling:
+    """How rotary positions are slowed for texts longer than those of pretraining."""
+
+    kind: Literal["linear", "llama3"]
+    """`linear` slows every frequency alike; `llama3` the low ones only."""
+    factor: float
+    """A frequency that is slowed is divided by this."""
+    low: float = 1.0
+    """llama3: frequencies of fewer turns than this in `original_context` are divided by factor."""
+    high: float = 4.0
+    """llama3: those of more turns than this stay; between the two the change is gradual."""
+    original_context: int = 8192
+    """llama3: the context of pretraining."""
+
+    def __post_init__(self) -> None:
+        if self.factor < 1:
+            raise InputError(f"rotary_scaling.factor={self.factor} must be at least 1")
+        if not 0 < self.low < self.high or self.original_context < 1:
+            raise InputError(
+                f"rotary_scaling needs 0 < low < high and a context, not low={self.low}, "
+                f"high={self.high}, original_context={self.original_context}"
+            )
+        if self.kind == "linear" and (self.low, self.high, self.original_context) != (1, 4, 8192):
+            raise InputError("rotary_scaling.kind='linear' has a factor only; leave the rest out")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +50,9 @@ class PositionConfig:
     """Rotary only: wavelengths run from 2π to 2π·base."""
     rotary_fraction: float = 1.0
     """Rotary only: share of each head's dimensions that is rotated (Pythia: 0.25)."""
+    rotary_scaling: RotaryScaling | None = None
+    """Rotary only: slower turns for longer texts (Llama 3); local layers whose rotary base is
+    their own are left alone."""
 
     def __post_init__(self) -> None:
         if self.inject == "queries_and_keys" and self.kind != "learned":
@@ -29,15 +60,38 @@ class PositionConfig:
                 f"positions.inject='queries_and_keys' needs learned positions, not {self.kind!r}; "
                 "rotary positions enter queries and keys by nature"
             )
-        if self.kind != "rotary" and (self.rotary_base, self.rotary_fraction) != (10_000.0, 1.0):
+        rotary = (self.rotary_base, self.rotary_fraction, self.rotary_scaling)
+        if self.kind != "rotary" and rotary != (10_000.0, 1.0, None):
             raise InputError(
-                f"positions.kind={self.kind!r} has no use for rotary_base or rotary_fraction; "
-                "leave them out or set kind='rotary'"
+                f"positions.kind={self.kind!r} has no use for rotary_base, rotary_fraction or "
+                "rotary_scaling; leave them out or set kind='rotary'"
             )
         if self.rotary_base <= 1:
             raise InputError(f"positions.rotary_base={self.rotary_base} must exceed 1")
         if not 0 < self.rotary_fraction <= 1:
             raise InputError(f"positions.rotary_fraction={self.rotary_fraction} must lie in (0, 1]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalConfig:
+    """Layers that look back a short way only."""
+
+    window: int
+    """Tokens a token sees, itself included (Mistral: 4096)."""
+    global_layers: tuple[int, ...] = ()
+    """Layers that see everything all the same (Gemma 3: every sixth)."""
+    rotary_base: float | None = None
+    """Base of the local layers; None: that of the others (Gemma 3 differs)."""
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InputError(f"attention.local.window={self.window} must be at least 1")
+        if sorted(set(self.global_layers)) != list(self.global_layers):
+            raise InputError(
+                f"attention.local.global_layers={self.global_layers} must rise, each layer once"
+            )
+        if self.rotary_base is not None and self.rotary_base <= 1:
+            raise InputError(f"attention.local.rotary_base={self.rotary_base} must exceed 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +106,16 @@ class AttentionConfig:
     """Width of one head; None: d_model / num_heads."""
     qkv_bias: bool | None = None
     """Biases of the query, key and value maps; None: as the rest of the model (Qwen 2 differs)."""
+    out_bias: bool | None = None
+    """Bias of the output map; None: as the rest of the model."""
+    qk_norm: bool = False
+    """RMSNorm over each head's query and key, with gains of its own (Qwen 3, Gemma 3)."""
+    scale: float | None = None
+    """Factor on q·k; None: 1 / sqrt(d_head)."""
+    score_cap: float | None = None
+    """Scores become cap·tanh(score / cap), so no fused kernel can compute them (Gemma 2)."""
+    local: LocalConfig | None = None
+    """Which layers look back a short way only; None: none."""
     smeared_keys: bool = False
     """k_j <- s·k_j + (1-s)·k_{j-1}, with one trained s in (0, 1) per key head (2209.11895)."""
 
@@ -64,6 +128,10 @@ class AttentionConfig:
             )
         if self.d_head is not None and self.d_head < 1:
             raise InputError(f"attention.d_head={self.d_head} must be at least 1")
+        for name in ("scale", "score_cap"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InputError(f"attention.{name}={value} must be positive; None leaves it out")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +142,8 @@ class MlpConfig:
     """Hidden width; of a gated activation, the width of each of its two halves."""
     activation: Activation = "gelu_tanh"
     """What stands between the two maps; `swiglu` and `geglu` multiply by a second map of x."""
+    bias: bool | None = None
+    """Biases of the maps; None: as the rest of the model."""
 
     def __post_init__(self) -> None:
         if self.d_mlp < 1:
@@ -83,6 +153,22 @@ class MlpConfig:
     def is_gated(self) -> bool:
         """Whether there are three maps rather than two."""
         return self.activation in ("swiglu", "geglu")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndsConfig:
+    """What is odd about where tokens enter the network and leave it."""
+
+    embed_scale: float = 1.0
+    """Factor on token embeddings (Gemma: sqrt(d_model))."""
+    logit_cap: float | None = None
+    """Logits become cap·tanh(logit / cap) (Gemma 2: 30)."""
+
+    def __post_init__(self) -> None:
+        if self.embed_scale <= 0:
+            raise InputError(f"ends.embed_scale={self.embed_scale} must be positive")
+        if self.logit_cap is not None and self.logit_cap <= 0:
+            raise InputError(f"ends.logit_cap={self.logit_cap} must be positive; None: no cap")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,14 +189,19 @@ class TransformerConfig:
     """The feed-forward part; None makes the model attention-only."""
     positions: PositionConfig = PositionConfig()
     """How positions enter."""
-    norm: Literal["layer", "rms"] = "layer"
-    """Normalisation before each half block and before the unembedding."""
+    norm: Literal["layer", "rms", "rms_plus_one"] = "layer"
+    """Normalisation before each half block and before the unembedding. `rms_plus_one` keeps its
+    gains as differences from 1 (Gemma)."""
     norm_epsilon: float = 1e-5
     """Added to the variance."""
+    post_norms: bool = False
+    """Norms also what each half block adds to the residual stream (Gemma 2 and 3)."""
     bias: bool = True
     """Biases in linear maps and LayerNorms (the unembedding never has one)."""
     tied: bool = True
     """Whether the unembedding is the embedding, transposed."""
+    ends: EndsConfig = EndsConfig()
+    """What is odd about embedding and unembedding."""
     parallel: bool = False
     """Both halves of a block read its input (GPT-NeoX), rather than one after the other."""
     init_std: float = 0.02
@@ -131,12 +222,30 @@ class TransformerConfig:
                 f"rotary positions turn pairs of dimensions, but {self.d_rotary} of "
                 f"d_head={self.d_head} would be turned; choose an even number"
             )
+        self._check_local()
         if self.parallel and self.mlp is None:
             raise InputError("parallel=True needs an mlp: attention-only blocks have one half")
         if self.norm_epsilon <= 0 or self.init_std <= 0:
             raise InputError(
                 f"norm_epsilon={self.norm_epsilon} and init_std={self.init_std} must be positive"
             )
+
+    def _check_local(self) -> None:
+        local = self.attention.local
+        if local is None:
+            return
+        if not set(local.global_layers) <= set(range(self.num_layers)):
+            raise InputError(
+                f"attention.local.global_layers={local.global_layers} names a layer that a model "
+                f"of num_layers={self.num_layers} has not"
+            )
+        if local.rotary_base is not None and self.positions.kind != "rotary":
+            raise InputError("attention.local.rotary_base needs rotary positions; leave it out")
+
+    def is_local(self, layer: int) -> bool:
+        """Whether a layer sees a window rather than everything."""
+        local = self.attention.local
+        return local is not None and layer not in local.global_layers
 
     @property
     def d_head(self) -> int:
@@ -157,6 +266,21 @@ class TransformerConfig:
     def qkv_bias(self) -> bool:
         """Whether the query, key and value maps have biases."""
         return self.bias if self.attention.qkv_bias is None else self.attention.qkv_bias
+
+    @property
+    def out_bias(self) -> bool:
+        """Whether attention's output map has a bias."""
+        return self.bias if self.attention.out_bias is None else self.attention.out_bias
+
+    @property
+    def mlp_bias(self) -> bool:
+        """Whether the maps of the feed-forward part have biases."""
+        return self.bias if self.mlp is None or self.mlp.bias is None else self.mlp.bias
+
+    @property
+    def score_scale(self) -> float:
+        """Factor on q·k."""
+        return self.attention.scale or self.d_head**-0.5
 
 
 def nano(vocab_size: int, *, context: int = 64) -> TransformerConfig:

@@ -16,16 +16,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glasshouse.models.cache import KeyValueCache
-from glasshouse.models.config import TransformerConfig
+from glasshouse.models.config import AttentionConfig, TransformerConfig
+from glasshouse.models.layout import Layout, lay_out
+from glasshouse.models.rotary import rotate
 from glasshouse.models.transformer import (
     Attention,
     Block,
-    Layout,
     Mlp,
     Transformer,
     bend,
-    lay_out,
-    rotate,
 )
 
 Step = Callable[[Tensor, KeyValueCache], Tensor]
@@ -72,15 +71,28 @@ def decoding_step(network: Transformer) -> Step:
 def can_pack(network: Transformer) -> bool:
     """Whether `packed_step` gives the logits that the network's own modules would give.
 
-    It knows neither smeared keys nor positions in queries and keys, and it would pass by hooks and
-    by parts that somebody put in place of the plain ones.
+    It knows neither smeared keys, windows, caps and norms of heads nor positions in queries and
+    keys, and it would pass by hooks and by parts that somebody put in place of the plain ones.
     """
     config = network.config
     return (
-        not config.attention.smeared_keys
+        config.attention == plain_attention(config)
         and config.positions.inject == "residual"
+        and not config.post_norms
         and sum(parameter.numel() for parameter in network.parameters()) <= MOST_PACKED_PARAMS
         and all(is_plain(module) for module in network.modules())
+    )
+
+
+def plain_attention(config: TransformerConfig) -> AttentionConfig:
+    """The same heads without any oddity, those included that are thought of in later years."""
+    attention = config.attention
+    return AttentionConfig(
+        num_heads=attention.num_heads,
+        num_kv_heads=attention.num_kv_heads,
+        d_head=attention.d_head,
+        qkv_bias=attention.qkv_bias,
+        out_bias=attention.out_bias,
     )
 
 

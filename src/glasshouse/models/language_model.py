@@ -1,11 +1,12 @@
 """A network with its tokenizer: load it, let it speak, ask how likely it finds a text, save it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from glasshouse.dataflow import Graph
 from glasshouse.errors import InputError
 from glasshouse.files import folder_atomically
 from glasshouse.models.files import read_model, write_model
@@ -43,6 +44,8 @@ class LanguageModel:
     """Text to token ids and back."""
     origin: str
     """A path, a hub id, or what made it."""
+    _graphs: dict[bool, Graph] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """By whether it is for padded rows: the network's graphs that were asked for."""
 
     @classmethod
     def load(cls, where: str | Path, *, device: str | torch.device = "cpu") -> "LanguageModel":
@@ -68,6 +71,24 @@ class LanguageModel:
             raise InputError(f"{directory} exists already; choose a new folder to save into")
         with folder_atomically(directory) as draft:
             write_model(draft, self.network, self.tokenizer)
+
+    def graph(self, *, padded: bool = False) -> Graph:
+        """The network as a graph of named values; captured once, which takes seconds.
+
+        Weights are shared with the network: an edit is seen by the next run.
+
+        Args:
+            padded: Whether rows are padded on the left; a run then takes {"ids": Int[batch seq],
+                "starts": Int[batch]}, and otherwise Int[batch seq].
+        """
+        if padded not in self._graphs:
+            device = next(self.network.parameters()).device
+            example = {"ids": torch.zeros(2, min(4, self.network.config.context), dtype=torch.long)}
+            if padded:
+                example["starts"] = torch.zeros(2, dtype=torch.long)
+            example = {name: value.to(device) for name, value in example.items()}
+            self._graphs[padded] = Graph.capture(self.network, example)
+        return self._graphs[padded]
 
     def encode(self, prompt: Prompt) -> list[int]:
         """Token ids of a prompt, whichever way it was given."""
