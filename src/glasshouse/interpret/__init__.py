@@ -1,0 +1,84 @@
+"""What goes on inside a language model.
+
+- `heads`: what heads look at and what they copy; `induction`: the world's texts that repeat
+- `circuits`: what heads would do by their weights alone, and how they compose
+- `icl`: in-context learning and when it came
+- `ablation`: a model without some of its heads
+- `metrics`: what an experiment measures
+- `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
+"""
+
+from glasshouse.interpret.ablation import ablate_heads, ablation_attribution
+from glasshouse.interpret.circuits import (
+    Factored,
+    k_composition,
+    k_matching,
+    ov_circuits,
+    ov_copying,
+    q_composition,
+    q_matching,
+    qk_circuits,
+    qk_trace,
+    v_composition,
+)
+from glasshouse.interpret.heads import (
+    attention_on,
+    attention_patterns,
+    copying,
+    duplicate_token,
+    induction_score,
+    prefix_matching,
+    previous_token,
+    repeated_tokens,
+)
+from glasshouse.interpret.icl import (
+    PhaseWindow,
+    icl_derivative,
+    icl_score,
+    loss_by_position,
+    per_token_loss,
+    phase_window,
+)
+from glasshouse.interpret.induction import repeated_documents
+from glasshouse.interpret.metrics import (
+    Metric,
+    log_probability,
+    logit,
+    logit_difference,
+    mean_loss,
+)
+
+__all__ = [
+    "Factored",
+    "Metric",
+    "PhaseWindow",
+    "ablate_heads",
+    "ablation_attribution",
+    "attention_on",
+    "attention_patterns",
+    "copying",
+    "duplicate_token",
+    "icl_derivative",
+    "icl_score",
+    "induction_score",
+    "k_composition",
+    "k_matching",
+    "log_probability",
+    "logit",
+    "logit_difference",
+    "loss_by_position",
+    "mean_loss",
+    "ov_circuits",
+    "ov_copying",
+    "per_token_loss",
+    "phase_window",
+    "prefix_matching",
+    "previous_token",
+    "q_composition",
+    "q_matching",
+    "qk_circuits",
+    "qk_trace",
+    "repeated_documents",
+    "repeated_tokens",
+    "v_composition",
+]
