@@ -274,3 +274,58 @@ class TestBadInput:
             graph.run(**{"inputs": IDS, "fetch": "logits", **options})
         assert told in str(error.value)
         assert "\n" not in str(error.value)
+
+
+class TestNarrowing:
+    def test_computes_the_asked_row_of_the_logits_alone(self, model, graph):
+        """The unembedding reads one position; the answer is the same."""
+        whole = graph.run(IDS, fetch="logits")["logits"]
+        for address, expected in (
+            ("logits[pos=-1]", whole[:, -1]),
+            ("logits[pos=0, vocab=3]", whole[:, 0, 3]),
+            ("logits[batch=1, pos=-1]", whole[1, -1]),
+        ):
+            torch.testing.assert_close(graph.run(IDS, fetch=address)[address], expected)
+        plan = graph.plan("logits[pos=-1]")
+        assert plan.layout.fetched["logits"].meta["val"].shape[1] == 1
+
+    def test_leaves_a_value_whole_that_is_asked_whole_too(self, graph):
+        """Two questions about one value."""
+        found = graph.run(IDS, fetch=["logits[pos=-1]", "logits"])
+        assert torch.equal(found["logits[pos=-1]"], found["logits"][:, -1])
+
+    def test_goes_with_patterns_and_feeds(self, graph):
+        """Values in the middle, whose rows do mix later, and fed ones."""
+        fetch = ["blocks.*.attn.z[pos=-1]", "logits"]
+        feed = {"blocks.1.attn.z[head=0]": torch.zeros_like}
+        found = graph.run(IDS, fetch=fetch, feed=feed)
+        whole = graph.run(IDS, fetch=["blocks.*.attn.z", "logits"], feed=feed)
+        for layer in range(3):
+            name = f"blocks.{layer}.attn.z"
+            torch.testing.assert_close(found[f"{name}[pos=-1]"], whole[name][:, -1])
+        torch.testing.assert_close(found["logits"], whole["logits"])
+
+
+class TestMasks:
+    @pytest.mark.parametrize(
+        ("mask", "is_dropped"),
+        [
+            (lambda n: torch.ones(n, n, dtype=torch.bool).tril(), True),
+            (lambda n: torch.ones(n, n, dtype=torch.bool).tril(1), False),
+            (lambda n: torch.ones(n, n, dtype=torch.bool).tril().triu(-40), False),
+            (lambda n: torch.ones(n, n, dtype=torch.bool).tril().triu(-4000), False),
+        ],
+    )
+    def test_that_are_causal_and_no_more_are_dropped(self, mask, is_dropped):
+        """A window that is longer than any tried length must stay."""
+
+        class Masked(nn.Module):
+            def forward(self, x):
+                q = x.unflatten(-1, (2, 4)).transpose(1, 2)
+                return nn.functional.scaled_dot_product_attention(q, q, q, mask(x.shape[1]))
+
+        x = torch.randn(2, 60, 8)
+        graph = Graph.capture(Masked(), x)
+        targets = [str(n.target) for n in graph.plan("output").program.graph.nodes]
+        assert any("tril" in target for target in targets) != is_dropped
+        torch.testing.assert_close(graph.run(x, fetch="output")["output"], Masked()(x))

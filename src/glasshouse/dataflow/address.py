@@ -65,11 +65,13 @@ def parse_address(text: str) -> Address:
 
 
 def parse_part(text: str) -> Part:
-    """Read what stands between the brackets.
+    """Read what stands between the brackets; `...` is all of the value.
 
     Raises:
         InputError: If a selection is not understood, or named and placed ones are mixed.
     """
+    if text.strip() == "...":
+        return Part("...")
     by_axis, by_place = [], []
     for piece in re.split(r",(?![^{]*\})", text):
         axis, is_named, index = piece.rpartition("=")

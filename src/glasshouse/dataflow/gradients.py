@@ -20,6 +20,11 @@ class Grad:
     reads: tuple[str, ...]
     """Addresses of the function's arguments."""
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What a plan must know of it: everything but the function itself."""
+        return ("gradient", self.wrt, self.reads)
+
 
 def grad(
     of: str | Callable[..., Tensor],

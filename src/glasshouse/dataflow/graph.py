@@ -10,22 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import fx, nn
 
-from glasshouse.dataflow.address import Address, matching_names, parse_address, selection
+from glasshouse.dataflow.address import matching_names, parse_address
 from glasshouse.dataflow.attention import open_attention
 from glasshouse.dataflow.capture import Captured, capture
-from glasshouse.dataflow.feeds import FedPart, Feed, kind_of
+from glasshouse.dataflow.feeds import Feed, kind_of
 from glasshouse.dataflow.gradients import Grad
 from glasshouse.dataflow.inputs import Example, Inputs
+from glasshouse.dataflow.masks import drop_causal_masks
 from glasshouse.dataflow.naming import MODULE_OUTPUT
 from glasshouse.dataflow.nodes import fake
-from glasshouse.dataflow.plan import Plan, Wanted, WantedGrad
-from glasshouse.dataflow.program import FeedKind, Signature, make_program
+from glasshouse.dataflow.plan import Plan
+from glasshouse.dataflow.program import FeedKind, Signature, make_program, variables
+from glasshouse.dataflow.question import Fetch, fed_parts, resolve, several
 from glasshouse.dataflow.simplify import simplify
+from glasshouse.dataflow.steps import Step
 from glasshouse.dataflow.sweep import run_sweep
 from glasshouse.dataflow.values import Value, Values
-
-Fetch = str | Grad | Sequence[str | Grad]
-"""Addresses of values, gradients, or several of either."""
 
 
 class Graph:
@@ -36,6 +36,7 @@ class Graph:
 
     def __init__(self, module: nn.Module, captured: Captured) -> None:
         simplify(captured.program.graph)
+        drop_causal_masks(captured.program.graph)
         self.module = module
         self._captured = captured
         self._opened = open_attention(captured.program.graph, captured.names)
@@ -45,6 +46,7 @@ class Graph:
         twins = {name: fake(node) for name, node in captured.inputs.items()}
         self._inputs = Inputs(twins, captured.limits)
         self._constants = {name: value for name, (_, value) in captured.constants.items()}
+        self._variables = tuple(variables(captured))
         self._plans: dict[object, Plan] = {}
 
     @classmethod
@@ -74,6 +76,11 @@ class Graph:
         """Names of all values, in the order of computation."""
         return tuple(self._nodes)
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the buffers, parameters and inputs that the module's code writes into."""
+        return self._variables
+
     def value(self, name: str) -> Value:
         """What is known of a value before anything runs.
 
@@ -88,6 +95,7 @@ class Graph:
         *,
         fetch: Fetch,
         feed: Feed | None = None,
+        assign: str | Sequence[str] = (),
         differentiable: bool = False,
     ) -> Values:
         """Compute what is fetched, and nothing that it does not need.
@@ -96,6 +104,8 @@ class Graph:
             inputs: The module's arguments; what is fed may make some, or all, needless.
             fetch: Addresses of values, or gradients made by `grad`.
             feed: By address, a tensor that stands in for the value, or a function that changes it.
+            assign: Names or patterns of `variables` that the run writes into as the module's code
+                would; all others are left as they are.
             differentiable: Keep what torch's backward needs. Gradients by `grad` need no flag.
 
         Returns:
@@ -105,10 +115,32 @@ class Graph:
             InputError: If an address finds nothing, an input is missing, or what is fed does not
                 fit; the message names the value and both shapes.
         """
-        parts = self._fed_parts(feed or {})
+        parts = fed_parts(self._values, feed or {})
         kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
-        plan = self._plan(fetch, kinds)
-        return plan.run_parts(inputs, parts, differentiable=differentiable)
+        plan = self._plan(fetch, kinds, assign)
+        grads = [asked for asked in several(fetch) if isinstance(asked, Grad)]
+        return plan.run_parts(inputs, parts, grads=grads, differentiable=differentiable)
+
+    def step(
+        self,
+        *,
+        fetch: str | Sequence[str],
+        feed: Feed | None = None,
+        assign: str | Sequence[str] = (),
+    ) -> Step:
+        """Prepare a run that will be made many times, with other inputs but the same feeds.
+
+        Args:
+            fetch: As in `run`.
+            feed: As in `run`.
+            assign: As in `run`.
+
+        Raises:
+            InputError: If an address finds nothing.
+        """
+        parts = fed_parts(self._values, feed or {})
+        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
+        return Step(self._plan(fetch, kinds, assign), parts)
 
     def sweep(
         self,
@@ -138,75 +170,60 @@ class Graph:
             kinds: dict[str, FeedKind] = dict.fromkeys(names, "function")
             return self._plan(fetch, kinds)
 
-        patches = [self._fed_parts(feed) for feed in feeds]
+        patches = [fed_parts(self._values, feed) for feed in feeds]
         return run_sweep(plan_for, inputs, patches, batch_size=batch_size)
 
-    def plan(self, fetch: Fetch, feed: Iterable[str] = ()) -> Plan:
+    def plan(
+        self, fetch: Fetch, feed: Iterable[str] = (), *, assign: str | Sequence[str] = ()
+    ) -> Plan:
         """Make the program of one kind of question, to be run many times.
 
         Args:
             fetch: As in `run`.
-            feed: Names of values that every run will feed, each with a whole tensor.
+            feed: Names of values that every run will feed, each with a whole tensor. With `[...]`
+                behind the name, any part of the value may be fed, by a tensor or a function, or
+                nothing.
+            assign: As in `run`.
 
         Raises:
             InputError: If an address finds nothing.
         """
-        names = [name for text in feed for name in matching_names(text, self.names)]
-        kinds: dict[str, FeedKind] = dict.fromkeys(names, "tensor")
-        return self._plan(fetch, kinds)
+        kinds: dict[str, FeedKind] = {}
+        for address in map(parse_address, feed):
+            for name in matching_names(address.pattern, self.names):
+                kinds[name] = "tensor" if address.part is None else "function"
+        return self._plan(fetch, kinds, assign)
 
-    def _plan(self, fetch: Fetch, kinds: Mapping[str, FeedKind]) -> Plan:
-        asked = (fetch,) if isinstance(fetch, str | Grad) else tuple(fetch)
-        key = (asked, tuple(kinds.items()))
+    def _plan(
+        self,
+        fetch: Fetch,
+        kinds: Mapping[str, FeedKind],
+        assign: str | Sequence[str] = (),
+    ) -> Plan:
+        asked = several(fetch)
+        assigned = (assign,) if isinstance(assign, str) else tuple(assign)
+        kept = tuple(a.shape if isinstance(a, Grad) else a for a in asked)
+        key = (kept, tuple(kinds.items()), assigned)
         if key not in self._plans:
-            self._plans[key] = self._make_plan(asked, dict(kinds))
+            self._plans[key] = self._make_plan(asked, dict(kinds), assigned)
         return self._plans[key]
 
-    def _make_plan(self, asked: tuple[str | Grad, ...], kinds: dict[str, FeedKind]) -> Plan:
-        wanted = tuple(w for text in asked if isinstance(text, str) for w in self._wanted(text))
-        grads = tuple(self._wanted_grad(grad) for grad in asked if isinstance(grad, Grad))
-        names = [w.name for w in wanted]
-        for grad in grads:
-            names += [w.name for w in grad.reads] + list(grad.wrt)
+    def _make_plan(
+        self, asked: tuple[str | Grad, ...], kinds: dict[str, FeedKind], assign: tuple[str, ...]
+    ) -> Plan:
+        question = resolve(self._values, asked)
+        for grad in question.grads:
             for name in grad.wrt:
                 kinds.setdefault(name, "function")
-        signature = Signature(tuple(dict.fromkeys(names)), tuple(kinds.items()))
+        assigned = [name for pattern in assign for name in matching_names(pattern, self.variables)]
+        signature = Signature(
+            fetch=question.names,
+            feed=tuple(kinds.items()),
+            assign=tuple(dict.fromkeys(assigned)),
+            ends=tuple(question.ends.items()),
+        )
         program = make_program(self._captured, self._opened, signature)
-        return Plan(self.module, program, self._inputs, self._constants, wanted, grads)
-
-    def _wanted(self, text: str) -> list[Wanted]:
-        address = parse_address(text)
-        names = matching_names(address.pattern, self.names)
-        alone = len(names) == 1
-        return [
-            Wanted(
-                text if alone else str(Address(name, address.part)),
-                name,
-                address,
-                self._selection(address, name),
-            )
-            for name in names
-        ]
-
-    def _wanted_grad(self, grad: Grad) -> WantedGrad:
-        reads = tuple(w for text in grad.reads for w in self._wanted(text))
-        wrt = tuple(name for text in grad.wrt for name in matching_names(text, self.names))
-        return WantedGrad(grad, reads, wrt)
-
-    def _fed_parts(self, feed: Feed) -> dict[str, list[FedPart]]:
-        parts: dict[str, list[FedPart]] = {}
-        for text, given in feed.items():
-            address = parse_address(text)
-            for name in matching_names(address.pattern, self.names):
-                part = FedPart(address, self._selection(address, name), given)
-                parts.setdefault(name, []).append(part)
-        return parts
-
-    def _selection(self, address: Address, name: str):
-        if address.part is None:
-            return None
-        value = self._values[name]
-        return selection(address.part, name, value.axes, len(value.shape))
+        return Plan(self.module, program, self._inputs, self._constants, question, self._values)
 
 
 def _describe(nodes: Mapping[str, fx.Node]) -> dict[str, Value]:

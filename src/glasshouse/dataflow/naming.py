@@ -51,7 +51,7 @@ def named(name: str, value: Tensor, axes: str = "") -> Tensor:
         value: Any tensor.
         axes: Names of its axes, separated by spaces; addresses such as `z[head=5]` use them.
     """
-    if _scope is None:
+    if _scope is None or torch.compiler.is_dynamo_compiling():  # see `recording`
         return value
     return mark(value, join(_scope.paths[-1] if _scope.paths else "", name), axes)
 
@@ -63,7 +63,11 @@ def join(path: str, name: str) -> str:
 
 @contextmanager
 def recording(module: nn.Module) -> Iterator[None]:
-    """Mark every module's output with its path, and let `named` mark values with theirs."""
+    """Mark every module's output with its path, and let `named` mark values with theirs.
+
+    Branches of torch.cond and bodies of while_loop are traced by torch's compiler, which allows
+    them no effect outside: their modules run unmarked, and what they return gets a name outside.
+    """
     global _scope
     before, _scope = _scope, _Scope()
     handles = []
@@ -80,6 +84,8 @@ def recording(module: nn.Module) -> Iterator[None]:
 
 def _entering(path: str):
     def enter(part: nn.Module, args: tuple[object, ...]) -> None:
+        if torch.compiler.is_dynamo_compiling():
+            return
         assert _scope is not None
         _scope.paths.append(path)
 
@@ -88,6 +94,8 @@ def _entering(path: str):
 
 def _leaving(path: str):
     def leave(part: nn.Module, args: tuple[object, ...], output: object) -> object:
+        if torch.compiler.is_dynamo_compiling():
+            return output
         assert _scope is not None
         _scope.paths.pop()
         return pytree.tree_map_with_path(lambda where, leaf: _marked(path, where, leaf), output)

@@ -3,49 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, fx, nn
 
-from glasshouse.dataflow.address import Address, Index, check_selection, read_part
 from glasshouse.dataflow.direct import direct_function
-from glasshouse.dataflow.feeds import FedPart, change_of
+from glasshouse.dataflow.feeds import FedPart, Feed, change_of, kind_of
 from glasshouse.dataflow.gradients import Grad, as_leaf, gradients, scalar
 from glasshouse.dataflow.inputs import Inputs
 from glasshouse.dataflow.nodes import fake
 from glasshouse.dataflow.program import Program
+from glasshouse.dataflow.question import Question, Wanted, WantedGrad, fed_parts
 from glasshouse.dataflow.split import Split, split_program
-from glasshouse.dataflow.values import Values
+from glasshouse.dataflow.values import Value, Values
 from glasshouse.errors import InputError
 
-
-class Wanted(NamedTuple):
-    """One value that an address asks for."""
-
-    key: str
-    """Under which the caller finds it."""
-    name: str
-    """The value."""
-    address: Address
-    """As it was asked for."""
-    chosen: tuple[Index, ...] | None
-    """The part, as an index of each axis; None: the whole value."""
-
-    def read(self, value: Tensor) -> Tensor:
-        """The part of the value; a copy, so that it does not hold the rest in memory."""
-        if self.chosen is None:
-            return value
-        check_selection(self.chosen, value, str(self.address))
-        return read_part(value, self.chosen).clone()
-
-
-class WantedGrad(NamedTuple):
-    """One gradient, with its addresses resolved."""
-
-    grad: Grad
-    reads: tuple[Wanted, ...]
-    wrt: tuple[str, ...]
+if TYPE_CHECKING:
+    from glasshouse.dataflow.compiled import By, CompiledPlan
 
 
 @dataclass(frozen=True)
@@ -60,10 +35,20 @@ class Plan:
     """How the module's arguments are checked."""
     constants: Mapping[str, Tensor]
     """Tensors that the module's code made."""
-    wanted: tuple[Wanted, ...]
+    question: Question
     """What is fetched."""
-    grads: tuple[WantedGrad, ...] = ()
-    """Gradients that are fetched."""
+    values: Mapping[str, Value]
+    """What is known of the graph's values, by which addresses are understood."""
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """Values that are fetched."""
+        return self.question.wanted
+
+    @property
+    def grads(self) -> tuple[WantedGrad, ...]:
+        """Gradients that are fetched."""
+        return self.question.grads
 
     @property
     def program(self) -> fx.GraphModule:
@@ -81,32 +66,73 @@ class Plan:
         lengths = {str(twin.shape[0]) for twin in self.inputs.twins.values() if twin.ndim}
         return split_program(self.layout, {length for length in lengths if not length.isdigit()})
 
-    def run(self, inputs: object = None, *, feed: Mapping[str, Tensor] | None = None) -> Values:
-        """Run with a tensor for every value that the plan was told would be fed.
+    def run(self, inputs: object = None, *, feed: Feed | None = None) -> Values:
+        """Run with new inputs, and with feeds at what the plan was told would, or may, be fed.
 
         Raises:
             InputError: If an input or feed is missing or does not fit.
         """
-        fed = {name: [FedPart(Address(name), None, given)] for name, given in (feed or {}).items()}
-        return self.run_parts(inputs, fed)
+        return self.run_parts(inputs, self.fed_parts(feed or {}))
+
+    def fed_parts(self, feed: Feed) -> dict[str, list[FedPart]]:
+        """What is fed at each value.
+
+        Raises:
+            InputError: If it is fed where the plan was not told, or not as it was told.
+        """
+        parts = fed_parts(self.values, feed)
+        for name, given in parts.items():
+            kind = self.layout.kinds.get(name)
+            if kind is None:
+                raise InputError(
+                    f"something is fed at {name}, where this plan does not expect it; "
+                    f'make the plan with feed=["{name}[...]"]'
+                )
+            if kind == "tensor" and kind_of(given) != "tensor":
+                raise InputError(
+                    f"this plan takes a whole tensor in place of {name}; make it with "
+                    f'feed=["{name}[...]"] to feed a function or a part'
+                )
+        return parts
+
+    def compile(self, *, by: "By" = "whole") -> "CompiledPlan":
+        """The same plan as one fused program, for every batch size and length.
+
+        It compiles in its first run, which takes tens of seconds, or a few where torch's own cache
+        on disk knows the program. Weights are still looked up at every run.
+
+        Args:
+            by: "whole" fuses across blocks; "block" compiles a block once for all blocks like it.
+        """
+        from glasshouse.dataflow.compiled import CompiledPlan
+
+        return CompiledPlan(self, by=by)
 
     def run_parts(
         self,
         inputs: object,
         fed: Mapping[str, Sequence[FedPart]],
         *,
+        grads: Sequence[Grad] | None = None,
         differentiable: bool = False,
     ) -> Values:
-        """Run with feeds that are resolved already; `Graph.run` is the door to this."""
+        """Run with feeds that are resolved already; `Graph.run` is the door to this.
+
+        Args:
+            inputs: The module's arguments.
+            fed: What is fed, by value.
+            grads: The gradients asked for, if their functions are not those the plan was made with.
+            differentiable: Keep what torch's backward needs.
+        """
         is_traced = differentiable or bool(self.grads)
         with torch.set_grad_enabled(is_traced):
             found = self.function(*self.arguments(inputs, fed, frozen=bool(self.grads)))
         values = dict(zip(self.layout.fetched, found, strict=True))
-        grads = self._gradients(values)
+        taken = self._gradients(values, grads or [wanted.grad for wanted in self.grads])
         read = {w.key: w.read(values[w.name]) for w in self.wanted}
         if self.grads and not differentiable:
             read = {key: value.detach() for key, value in read.items()}
-        return Values(read, grads)
+        return Values(read, taken)
 
     def arguments(
         self, inputs: object, fed: Mapping[str, Sequence[FedPart]], *, frozen: bool = False
@@ -144,11 +170,11 @@ class Plan:
             feeds[name] = as_leaf(tensor) if name in leaves else tensor
         return feeds
 
-    def _gradients(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _gradients(self, values: Mapping[str, Tensor], grads: Sequence[Grad]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        for i, wanted in enumerate(self.grads):
+        for i, (wanted, grad) in enumerate(zip(self.grads, grads, strict=True)):
             with torch.enable_grad():
-                total = scalar(wanted.grad, [w.read(values[w.name]) for w in wanted.reads])
+                total = scalar(grad, [w.read(values[w.name]) for w in wanted.reads])
             asked = [values[name] for name in wanted.wrt]
             found |= gradients(total, wanted.wrt, asked, keep=i + 1 < len(self.grads))
         return found

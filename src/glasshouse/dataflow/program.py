@@ -2,6 +2,10 @@
 
 It holds the ancestors of what is fetched, cut at what is fed; equal computations once; the open
 form of attention only where its scores or pattern are asked for.
+
+Code that works in place is kept as it is, with these promises: a fetched value is what it was where
+it got its name, whatever is written into its memory afterwards; and a run leaves the module's
+buffers and its own inputs as they were, but for the variables that the signature assigns.
 """
 
 from collections.abc import Mapping
@@ -13,9 +17,11 @@ from torch import fx
 from torch.fx.node import map_arg
 
 from glasshouse.dataflow.capture import Captured
+from glasshouse.dataflow.memory import Memory, is_mutating
 from glasshouse.dataflow.naming import mark
+from glasshouse.dataflow.narrow import End, narrow
 from glasshouse.dataflow.nodes import fake, operand
-from glasshouse.dataflow.simplify import is_mutating, is_random, storage_root
+from glasshouse.dataflow.simplify import is_random
 
 aten = torch.ops.aten
 
@@ -31,6 +37,10 @@ class Signature:
     """Names of values."""
     feed: tuple[tuple[str, FeedKind], ...] = ()
     """Names of values and what is fed there."""
+    assign: tuple[str, ...] = ()
+    """Variables into which every write of the module's code is made, for good."""
+    ends: tuple[tuple[str, tuple[End, ...]], ...] = ()
+    """Values of which only the first or last places of some axes are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +61,22 @@ class Program:
     """What is fed at each of them."""
     fetched: Mapping[str, fx.Node]
     """The node that computes each fetched value, in the order of the output."""
+    assigned: tuple[str, ...] = ()
+    """Weights, constants and inputs that a run writes into; it leaves all others as they are."""
 
 
 def changed(value: torch.Tensor, change) -> torch.Tensor:
     """What a fed function makes of a value, at run time."""
     return change(value)
+
+
+def variables(captured: Captured) -> dict[str, fx.Node]:
+    """Weights, inputs and constants that the module's code writes into: placeholders by name."""
+    memory = Memory(captured.program.graph)
+    roots = {root for write in memory.writes for root in memory.written_by(write)}
+    constants = {name: node for name, (node, _) in captured.constants.items()}
+    known = captured.weights | captured.inputs | constants
+    return {name: node for name, node in known.items() if memory.root(node) in roots}
 
 
 def make_program(
@@ -75,37 +96,49 @@ class _Builder:
         self._signature = signature
         names = captured.names
         self._fed = {names[name]: (name, kind) for name, kind in signature.feed}
+        self._memory = Memory(captured.program.graph, cut=self._fed.keys())
         asked = {names[name] for name in signature.fetch} | self._fed.keys()
         self._open = {fused: node for fused, node in opened.items() if asked & _marks_of(node)}
         self._graph = fx.Graph()
         self._copies: dict[fx.Node, fx.Node] = {}
         self._known: dict[object, fx.Node] = {}
         self._sources: dict[str, tuple[fx.Node, int]] = {}
+        self._shown: dict[fx.Node, fx.Node] = {}
+        self._last_write: dict[fx.Node, int] = {}
+        self._num_writes: dict[fx.Node, int] = {}
 
     def build(self) -> Program:
         """The program, with placeholders first and in the captured order."""
         needed = self._needed()
+        for write in self._memory.writes:
+            if write in needed:
+                place = self._memory.place[write]
+                self._last_write |= dict.fromkeys(self._memory.written_by(write), place)
         captured = self._captured
         weights = self._placeholders(captured.weights, needed)
         constants = self._placeholders({k: v[0] for k, v in captured.constants.items()}, needed)
         inputs = self._placeholders(captured.inputs, needed)
         feeds = self._feed_placeholders(needed)
+        assigned = self._protect_variables()
         for node in captured.program.graph.nodes:
             if node in needed and node.op != "placeholder":
                 self._copies[node] = self._copy(node)
-        fetched = {name: self._copies[captured.names[name]] for name in self._signature.fetch}
+        marks = {name: captured.names[name] for name in self._signature.fetch}
+        fetched = {name: self._shown.get(m, self._copies[m]) for name, m in marks.items()}
+        for name, ends in self._signature.ends:
+            fetched[name] = narrow(self._graph, fetched[name], ends)
         self._graph.output(tuple(fetched.values()))
         module = fx.GraphModule(captured.program, self._graph)
         kinds = dict(self._signature.feed)
-        return Program(module, weights, constants, inputs, feeds, kinds, fetched)
+        return Program(module, weights, constants, inputs, feeds, kinds, fetched, assigned)
 
     def _needed(self) -> set[fx.Node]:
-        """Walk back from what is fetched; writes into memory that is read come along."""
-        writes = [node for node in self._captured.program.graph.nodes if is_mutating(node)]
-        order = {node: i for i, node in enumerate(self._captured.program.graph.nodes)}
+        """Walk back from what is fetched or assigned, and from writes into memory that is read."""
         given = {symbol for node in self._replaced() for symbol in _symbols(node)}
         needed: set[fx.Node] = set()
         stack = [self._captured.names[name] for name in self._signature.fetch]
+        assigned = {self._memory.root(node) for node in self._assigned().values()}
+        stack += [w for w in self._memory.writes if self._memory.written_by(w) & assigned]
         while stack:
             node = stack.pop()
             if node in needed:
@@ -118,14 +151,12 @@ class _Builder:
                 stack.append(self._open[node])
                 continue
             stack.extend(node.all_input_nodes)
-            if writes:
-                roots = {storage_root(source) for source in node.all_input_nodes}
-                stack.extend(
-                    write
-                    for write in writes
-                    if order[write] < order[node] and storage_root(write) in roots
-                )
+            stack.extend(self._memory.writes_before(node))
         return needed
+
+    def _assigned(self) -> dict[str, fx.Node]:
+        known = variables(self._captured)
+        return {name: known[name] for name in self._signature.assign}
 
     def _replaced(self) -> list[fx.Node]:
         return [node for node, (_, kind) in self._fed.items() if kind == "tensor"]
@@ -155,6 +186,20 @@ class _Builder:
                 self._known[node, "change"] = placeholder
         return tuple(names)
 
+    def _protect_variables(self) -> tuple[str, ...]:
+        """Let code write into copies of what must stay as it is; name what it may write into."""
+        assigned = self._assigned()
+        for node, copy in list(self._copies.items()):
+            is_written = self._memory.root(node) in self._last_write
+            if is_written and node not in assigned.values():
+                self._copies[node] = self._clone(copy, node)
+        return tuple(assigned)
+
+    def _clone(self, copy: fx.Node, node: fx.Node) -> fx.Node:
+        clone = self._graph.call_function(aten.clone.default, (copy,))
+        clone.meta = {"val": node.meta["val"]}
+        return clone
+
     def _remember_symbols(self, placeholder: fx.Node) -> None:
         """Where a run can read the length that a symbol stands for."""
         for axis, size in enumerate(getattr(placeholder.meta["val"], "shape", ())):
@@ -171,19 +216,46 @@ class _Builder:
             source, axis = self._sources[symbol]
             return self._once(aten.sym_size.int, (source, axis), {}, node)
         if node.target is mark:
-            value = self._copies[operand(node)]
-            if node in self._fed:
-                value = self._graph.call_function(changed, (value, self._known[node, "change"]))
-                value.meta = dict(node.meta)
-            value.meta.setdefault("value_name", node.args[1])
-            return value
+            return self._named(node)
         args, kwargs = map_arg((node.args, node.kwargs), self._copies.__getitem__)
+        for root in self._memory.written_by(node):
+            self._num_writes[root] = self._num_writes.get(root, 0) + 1
         if node.op != "call_function" or is_mutating(node) or is_random(node):
             return self._graph.node_copy(node, self._copies.__getitem__)
         return self._once(node.target, args, kwargs, node)
 
+    def _named(self, node: fx.Node) -> fx.Node:
+        """The value that a mark names, changed if a function is fed there."""
+        value = self._copies[operand(node)]
+        root, is_fed = self._memory.root(node), node in self._fed
+        if is_fed:
+            value = self._graph.call_function(changed, (value, self._known[node, "change"]))
+            value.meta = dict(node.meta)
+        value.meta.setdefault("value_name", node.args[1])
+        is_written_later = self._last_write.get(root, -1) > self._memory.place.get(node, 0)
+        is_variable = root in map(self._memory.root, self._assigned().values())
+        if not (is_written_later or is_variable):
+            return value
+        if is_fed:  # the code goes on with a copy: what was fed stays as it was
+            self._shown[node] = value
+            return self._clone(value, node)
+        if node.args[1] in self._signature.fetch:
+            self._shown[node] = self._clone(value, node)
+        return value
+
+    def _stamp(self, node: fx.Node) -> object:
+        """What makes calls with equal arguments differ: writes between them, or into the result."""
+        root, read = self._memory.root(node), self._memory.read_by(node)
+        if (
+            root in read or _symbol(node) is not None
+        ):  # a view is the same view, before and after a write
+            return None
+        if root in self._last_write:
+            return node
+        return tuple((r, self._num_writes[r]) for r in read if r in self._num_writes)
+
     def _once(self, target, args, kwargs, node: fx.Node) -> fx.Node:
-        key = (target, _frozen(args), _frozen(kwargs))
+        key = (target, _frozen(args), _frozen(kwargs), self._stamp(node))
         if key not in self._known:
             copy = self._graph.call_function(target, args, kwargs)
             copy.meta = {k: v for k, v in node.meta.items() if k in ("val", "nn_module_stack")}

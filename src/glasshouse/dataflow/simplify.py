@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from glasshouse.dataflow.naming import mark
 from glasshouse.dataflow.nodes import fake, operand
 
 aten = torch.ops.aten
@@ -57,24 +56,7 @@ def _is_same(new: Tensor, old: Tensor) -> bool:
     return (new.dtype, new.device, new.layout) == (old.dtype, old.device, old.layout)
 
 
-def is_mutating(node: fx.Node) -> bool:
-    """Whether a call writes into one of its arguments."""
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
-
-
 def is_random(node: fx.Node) -> bool:
     """Whether a call draws random numbers, so that two alike calls differ."""
     tags = getattr(node.target, "tags", ())
     return torch.Tag.nondeterministic_seeded in tags
-
-
-def storage_root(node: fx.Node) -> fx.Node:
-    """The node whose memory a node's result may share: follow views back."""
-    while node.op == "call_function" and node.args and isinstance(node.args[0], fx.Node):
-        schema = getattr(node.target, "_schema", None)
-        shares = schema is None or any(result.alias_info is not None for result in schema.returns)
-        if not shares and node.target is not mark:
-            return node
-        node = node.args[0]
-    return node

@@ -12,9 +12,10 @@ from torch import Tensor, fx
 
 from glasshouse.dataflow.direct import direct_function
 from glasshouse.dataflow.feeds import Change, FedPart, change_of
+from glasshouse.dataflow.memory import is_mutating
 from glasshouse.dataflow.nodes import fake, operand
 from glasshouse.dataflow.program import Program, changed
-from glasshouse.dataflow.simplify import is_mutating, is_random
+from glasshouse.dataflow.simplify import is_random
 from glasshouse.errors import InputError
 
 aten = torch.ops.aten
