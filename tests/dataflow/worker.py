@@ -1,0 +1,95 @@
+"""What one of several processes does in the tests of `test_processes.py`.
+
+worker.py answer FOLDER          run a tower in turns with other sizes, compressed, and traced
+worker.py train FOLDER [DEATH]   train; the second process kills itself at its DEATH-th message
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from safetensors.torch import save_file
+from tests.dataflow.small_programs import (
+    rows,
+    tower_plan,
+    training_arguments,
+    training_program,
+)
+
+from glasshouse.dataflow.placement import (
+    Options,
+    Placed,
+    PlacedPlan,
+    Workers,
+    joined_workers,
+    logical_devices,
+    on,
+    place,
+    place_plan,
+    run_steps,
+)
+from glasshouse.dataflow.tracing import write_trace
+
+TRAIN_STEPS = 9
+
+
+def answer(workers: Workers, folder: Path) -> None:
+    """Write what the first process gets; the second must get nothing."""
+    plan = tower_plan()
+    wishes = [on("layers.0", "cpu:0"), on("layers.1", "cpu:1"), on("t_default_1", "cpu:1")]
+    wishes.append(on("output", "cpu:0"))
+    found = {}
+    for name, compress in (("exact", False), ("short", True)):
+        options = Options(compress=compress)
+        placement = place_plan(plan, rows(4), logical_devices(2), wishes, options=options)
+        placed = PlacedPlan(plan, placement, workers=workers)
+        for count in (4, 1, 7):
+            values = placed.run(rows(count))
+            found |= {f"{name} {count} {key}": value.clone() for key, value in values.items()}
+    _, trace = placed.placed.trace(plan.arguments(rows(4), {}))
+    if workers.rank == 0:
+        save_file(found, folder / "answers.safetensors")
+        write_trace(folder / "trace.json", trace)
+    assert bool(found) == (workers.rank == 0)
+
+
+def train(workers: Workers, folder: Path, death: int | None) -> None:
+    """Train, from the last checkpoint on."""
+    if workers.rank == 1 and death is not None:
+        die_at_message(workers, death)
+    program = training_program()
+    wishes = [
+        *(on(name, "cpu:0") for name in ("mm", "sub_1")),
+        *(on(name, "cpu:1") for name in ("mm_1", "sub_2")),
+        *(on(name, "cpu:2") for name in ("tanh", "mean", "mm_3")),
+    ]
+    options = Options(variables={"up_1": 1, "down_1": 2}, results_at="cpu:2")
+    placement = place(program, training_arguments(0), logical_devices(3), wishes, options=options)
+    placed = Placed(placement, workers=workers)
+    for step in run_steps(
+        placed, training_arguments, steps=TRAIN_STEPS, folder=folder, save_every=2
+    ):
+        if workers.rank == 2:
+            print(step.number, step.outputs[0].item().hex(), flush=True)
+
+
+def die_at_message(workers: Workers, death: int) -> None:
+    """Let this process kill itself when it is about to send for the `death`-th time."""
+    send, sent = workers.send, []
+
+    def send_or_die(value, *, to, tag):
+        sent.append(tag)
+        if len(sent) == death:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return send(value, to=to, tag=tag)
+
+    workers.send = send_or_die
+
+
+if __name__ == "__main__":
+    with joined_workers(timeout_seconds=60) as these:
+        if sys.argv[1] == "answer":
+            answer(these, Path(sys.argv[2]))
+        else:
+            train(these, Path(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else None)
