@@ -3,39 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.hooks import clean_z, hooked_logits
 from tests.interpret.subjects import FAMILIES, graph, network, token_ids
 
 from glasshouse.errors import InputError
 from glasshouse.interpret import ablate_heads, ablation_attribution, logit_difference
-
-
-def hooked_logits(model, ids, heads, replacement):
-    """Logits with z of some heads replaced on its way into the output map.
-
-    Args:
-        replacement: From (layer, z with heads apart) to the new z.
-    """
-    handles = []
-    for layer in {layer for layer, _ in heads}:
-
-        def change(module, args, layer=layer):
-            z = args[0].unflatten(-1, (4, -1)).clone()
-            chosen = [head for at, head in heads if at == layer]
-            z[:, :, chosen] = replacement(layer, z)[:, :, chosen]
-            return (z.flatten(2),)
-
-        handles.append(model.blocks[layer].attn.out.register_forward_pre_hook(change))
-    with torch.no_grad():
-        logits = model(ids)
-    for handle in handles:
-        handle.remove()
-    return logits
-
-
-def clean_z(model, ids):
-    found = {}
-    hooked_logits(model, ids, [(0, 0), (1, 0)], lambda layer, z: found.setdefault(layer, z))
-    return found
 
 
 class TestAblateHeads:

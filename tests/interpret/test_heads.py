@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.interpret.hooks import hooked
 from tests.interpret.subjects import FAMILIES, graph, network, planned, token_ids
 
 from glasshouse.errors import InputError
@@ -19,16 +20,6 @@ from glasshouse.interpret import (
 )
 from glasshouse.interpret.heads import copying_share, prefix_targets
 from glasshouse.world import World
-
-
-def hooked(model, path: str, ids):
-    """What a module gives out, by a plain forward hook."""
-    found = []
-    handle = model.get_submodule(path).register_forward_hook(lambda m, a, out: found.append(out))
-    with torch.no_grad():
-        model(ids)
-    handle.remove()
-    return found[0]
 
 
 class TestAttentionPatterns:

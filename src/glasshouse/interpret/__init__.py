@@ -4,11 +4,18 @@
 - `circuits`: what heads would do by their weights alone, and how they compose
 - `icl`: in-context learning and when it came
 - `ablation`: a model without some of its heads
+- `patching`: values of one prompt in a run on another: activations, and paths between heads
+- `attribution`: all such patches at once, to first order, and the error of that
 - `metrics`: what an experiment measures
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """
 
 from glasshouse.interpret.ablation import ablate_heads, ablation_attribution
+from glasshouse.interpret.attribution import (
+    AttributionError,
+    attribution_error,
+    attribution_patching,
+)
 from glasshouse.interpret.circuits import (
     Factored,
     k_composition,
@@ -47,15 +54,21 @@ from glasshouse.interpret.metrics import (
     logit_difference,
     mean_loss,
 )
+from glasshouse.interpret.patching import Patched, activation_patching, path_patching
 
 __all__ = [
+    "AttributionError",
     "Factored",
     "Metric",
+    "Patched",
     "PhaseWindow",
     "ablate_heads",
     "ablation_attribution",
+    "activation_patching",
     "attention_on",
     "attention_patterns",
+    "attribution_error",
+    "attribution_patching",
     "copying",
     "duplicate_token",
     "icl_derivative",
@@ -70,6 +83,7 @@ __all__ = [
     "mean_loss",
     "ov_circuits",
     "ov_copying",
+    "path_patching",
     "per_token_loss",
     "phase_window",
     "prefix_matching",
