@@ -1,5 +1,7 @@
 """Fetch and feed against plain forward hooks."""
 
+import json
+
 import pytest
 import torch
 from tests.dataflow.modules import Model, make_ids, seen_by_hooks
@@ -329,3 +331,15 @@ class TestMasks:
         targets = [str(n.target) for n in graph.plan("output").program.graph.nodes]
         assert any("tril" in target for target in targets) != is_dropped
         torch.testing.assert_close(graph.run(x, fetch="output")["output"], Masked()(x))
+
+
+class TestTrace:
+    def test_writes_the_names_of_values(self, graph, tmp_path):
+        """Of one run, with what was fed."""
+        feed = {"blocks.1.attn.z[head=0]": torch.zeros_like}
+        trace = graph.trace(tmp_path / "trace.json", IDS, fetch="logits", feed=feed)
+        names = {
+            e["name"] for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+        }
+        assert {"blocks.0.attn.z", "blocks.2.attn.out", "logits"} <= names
+        assert 0 < trace.node_seconds < trace.wall_seconds

@@ -6,6 +6,7 @@ Source:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import fx, nn
@@ -25,6 +26,7 @@ from glasshouse.dataflow.question import Fetch, fed_parts, resolve, several
 from glasshouse.dataflow.simplify import simplify
 from glasshouse.dataflow.steps import Step
 from glasshouse.dataflow.sweep import run_sweep
+from glasshouse.dataflow.tracing import Trace, trace_program, write_trace
 from glasshouse.dataflow.values import Value, Values
 
 
@@ -172,6 +174,36 @@ class Graph:
 
         patches = [fed_parts(self._values, feed) for feed in feeds]
         return run_sweep(plan_for, inputs, patches, batch_size=batch_size)
+
+    def trace(
+        self,
+        path: Path,
+        inputs: Example | None = None,
+        *,
+        fetch: str | Sequence[str],
+        feed: Feed | None = None,
+    ) -> Trace:
+        """Run once, node by node, and write a timeline for Perfetto or chrome://tracing.
+
+        Args:
+            path: Where the JSON is written.
+            inputs: As in `run`.
+            fetch: As in `run`.
+            feed: As in `run`.
+
+        Raises:
+            InputError: As `run` does.
+            OSError: If it cannot be written.
+
+        Source:
+            Abadi et al. 2016 (1603.04467), section 9.2.
+        """
+        parts = fed_parts(self._values, feed or {})
+        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
+        plan = self._plan(fetch, kinds)
+        _, trace = trace_program(plan.program, plan.arguments(inputs, parts), compare=True)
+        write_trace(Path(path), trace)
+        return trace
 
     def plan(
         self, fetch: Fetch, feed: Iterable[str] = (), *, assign: str | Sequence[str] = ()
