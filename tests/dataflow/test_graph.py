@@ -338,8 +338,7 @@ class TestTrace:
         """Of one run, with what was fed."""
         feed = {"blocks.1.attn.z[head=0]": torch.zeros_like}
         trace = graph.trace(tmp_path / "trace.json", IDS, fetch="logits", feed=feed)
-        names = {
-            e["name"] for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-        }
+        events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+        names = {event["name"] for event in events}
         assert {"blocks.0.attn.z", "blocks.2.attn.out", "logits"} <= names
         assert 0 < trace.node_seconds < trace.wall_seconds

@@ -18,7 +18,7 @@ from torch.fx.node import map_arg
 
 from glasshouse.dataflow.capture import Captured
 from glasshouse.dataflow.memory import Memory, is_mutating
-from glasshouse.dataflow.naming import mark
+from glasshouse.dataflow.naming import MODULE_OUTPUT, mark
 from glasshouse.dataflow.narrow import End, narrow
 from glasshouse.dataflow.nodes import fake, operand
 from glasshouse.dataflow.simplify import is_random
@@ -231,7 +231,7 @@ class _Builder:
         if is_fed:
             value = self._graph.call_function(changed, (value, self._known[node, "change"]))
             value.meta = dict(node.meta)
-        value.meta.setdefault("value_name", node.args[1])
+        _call(value, node)
         is_written_later = self._last_write.get(root, -1) > self._memory.place.get(node, 0)
         is_variable = root in map(self._memory.root, self._assigned().values())
         if not (is_written_later or is_variable):
@@ -261,6 +261,13 @@ class _Builder:
             copy.meta = {k: v for k, v in node.meta.items() if k in ("val", "nn_module_stack")}
             self._known[key] = copy
         return self._known[key]
+
+
+def _call(value: fx.Node, named: fx.Node) -> None:
+    """Note the name of a value: the first, but one that the code gave before a module's path."""
+    is_given = named.args[2] != MODULE_OUTPUT
+    if "value_name" not in value.meta or (is_given and not value.meta.get("is_given")):
+        value.meta |= {"value_name": named.args[1], "is_given": is_given}
 
 
 def _marks_of(node: fx.Node) -> set[fx.Node]:
