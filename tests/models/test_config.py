@@ -51,7 +51,7 @@ class TestTransformerConfig:
             (lambda: PositionConfig(kind="none", rotary_base=5.0), "rotary_base"),
             (lambda: PositionConfig(kind="rotary", rotary_fraction=0.0), "rotary_fraction"),
             (
-                lambda: replace(BASE, positions=PositionConfig(kind="rotary", rotary_fraction=0.3)),
+                lambda: replace(BASE, positions=PositionConfig(kind="rotary", rotary_fraction=0.2)),
                 "rotary",
             ),
         ],

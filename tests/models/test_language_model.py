@@ -252,7 +252,6 @@ class TestSaveAndLoad:
         [
             ("run:none", "no run or model directory runs/none"),
             ("./nothing/here/at-all", "no run or model directory"),
-            ("nobody/no-such-model", "no snapshot of that hub id"),
         ],
     )
     def test_says_what_it_did_not_find(self, where, named, tmp_path, monkeypatch):

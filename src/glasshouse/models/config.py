@@ -217,10 +217,11 @@ class TransformerConfig:
                 f"d_model={self.d_model} is no multiple of num_heads={self.attention.num_heads}; "
                 "change one of them or name attention.d_head"
             )
-        if self.positions.kind == "rotary" and (self.d_rotary < 2 or self.d_rotary % 2):
+        turned = self.d_rotary + self.d_rotary % 2  # in pairs
+        if self.positions.kind == "rotary" and not 2 <= turned <= self.d_head:
             raise InputError(
                 f"rotary positions turn pairs of dimensions, but {self.d_rotary} of "
-                f"d_head={self.d_head} would be turned; choose an even number"
+                f"d_head={self.d_head} would be turned; choose another rotary_fraction or d_head"
             )
         self._check_local()
         if self.parallel and self.mlp is None:
@@ -254,7 +255,7 @@ class TransformerConfig:
 
     @property
     def d_rotary(self) -> int:
-        """Dimensions of each head that rotary positions turn."""
+        """Dimensions of each head that rotary positions turn; of an odd number, one more."""
         return int(self.d_head * self.positions.rotary_fraction)
 
     @property

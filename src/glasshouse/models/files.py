@@ -2,24 +2,109 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import safetensors.torch
-from safetensors import SafetensorError
+import torch
 
 import glasshouse
 from glasshouse.errors import InputError, RunError
 from glasshouse.models.config import TransformerConfig
+from glasshouse.models.huggingface.as_is import AsIs, read_as_is
+from glasshouse.models.huggingface.checkpoint import (
+    Checkpoint,
+    carried_files,
+    is_known,
+    read_checkpoint,
+)
+from glasshouse.models.huggingface.convert import with_weights
+from glasshouse.models.huggingface.families import FAMILIES
+from glasshouse.models.huggingface.settings import Settings, read_settings
+from glasshouse.models.huggingface.shards import WEIGHTS, read_file, refuse_pickles
 from glasshouse.models.tokenizer import Tokenizer
 from glasshouse.models.transformer import Transformer
 
 MODEL_FORMAT = 1
 """Of config.json; rises when an older version could no longer read what is written."""
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+Implementation = Literal["auto", "glasshouse", "transformers"]
+"""Whose code computes a checkpoint: our Transformer, transformers' own, or ours where it can."""
 
 
-def write_model(directory: Path, network: Transformer, tokenizer: Tokenizer) -> None:
-    """Write config.json, model.safetensors and the tokenizer into a folder that exists.
+def read_network(
+    directory: Path,
+    *,
+    implementation: Implementation = "auto",
+    dtype: torch.dtype | None = None,
+    allow_pickle: bool = False,
+) -> tuple[Transformer | AsIs, Checkpoint | None]:
+    """Read a network, and what a Hugging Face directory held beside it.
+
+    Args:
+        directory: A model directory of glasshouse or of transformers.
+        implementation: Whose code is to compute it.
+        dtype: Precision to convert to; None: as the weights are stored.
+        allow_pickle: Whether tensors may be read from old pickled weights.
+
+    Raises:
+        InputError: If transformers is needed and not installed.
+        RunError: If a file is missing, truncated, pickled, or of another version or architecture.
+    """
+    settings = read_model_settings(directory)
+    if settings.model_type == "glasshouse":
+        if implementation == "transformers":
+            raise InputError(f"{directory} was saved by glasshouse, which transformers cannot load")
+        network, checkpoint = read_own(directory, settings), None
+    elif is_known(settings) and implementation != "transformers":
+        network, checkpoint = read_checkpoint(directory, settings, allow_pickle=allow_pickle)
+    elif implementation == "glasshouse":
+        raise RunError(
+            f"{settings.path} describes a model of type {settings.model_type!r}; our Transformer "
+            f"computes {', '.join(FAMILIES)}; load it with implementation='transformers'"
+        )
+    else:
+        network = read_as_is(directory, settings, dtype=dtype, allow_pickle=allow_pickle)
+        checkpoint = Checkpoint(
+            family=settings.model_type,
+            settings=dict(settings.fields),
+            carried=carried_files(directory),
+        )
+    return network if dtype is None else network.to(dtype=dtype), checkpoint
+
+
+def read_tokenizer(directory: Path) -> Tokenizer:
+    """Read a model's tokenizer.
+
+    Raises:
+        RunError: If there is none or it is damaged.
+    """
+    try:
+        return Tokenizer.load(directory)
+    except InputError as error:
+        advice = "" if (directory / "tokenizer.json").exists() else "; pass tokenizer= to load"
+        raise RunError(f"{error}{advice}") from error
+
+
+def read_model_settings(directory: Path) -> Settings:
+    """Read config.json.
+
+    Raises:
+        RunError: If it is missing, damaged or names no type of model.
+    """
+    path = directory / "config.json"
+    try:
+        settings = read_settings(path)
+    except FileNotFoundError:
+        refuse_pickles(directory)
+        raise RunError(f"{directory} is no model directory: it has no config.json") from None
+    if not settings.model_type:
+        raise RunError(f"{path} names no model_type, so nobody knows what would read its weights")
+    return settings
+
+
+def write_model(directory: Path, network: Transformer) -> None:
+    """Write config.json and model.safetensors into a folder that exists.
 
     The weights are written as they are; a tied unembedding is left out, as it is the embedding.
     """
@@ -35,58 +120,36 @@ def write_model(directory: Path, network: Transformer, tokenizer: Tokenizer) -> 
     if network.config.tied:
         del weights["unembed.weight"]
     # The metadata tells Hugging Face's tools which framework the tensors are laid out for.
-    safetensors.torch.save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
-    tokenizer.save(directory)
+    safetensors.torch.save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
 
 
-def read_model(directory: Path) -> tuple[Transformer, Tokenizer]:
+def read_own(directory: Path, settings: Settings) -> Transformer:
     """Read what `write_model` wrote.
 
     Raises:
         RunError: If a file is missing, truncated, of another version or architecture, or if the
             weights are pickled.
     """
-    config = read_config(directory)
-    path = directory / "model.safetensors"
+    config = read_own_config(settings)
+    path = directory / WEIGHTS
     if not path.is_file():
         refuse_pickles(directory)
-        raise RunError(f"{directory} is half a model: it has config.json but no model.safetensors")
-    try:
-        weights = safetensors.torch.load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is truncated or damaged: {error}") from error
+        raise RunError(f"{directory} is half a model: it has config.json but no {WEIGHTS}")
+    weights = read_file(path)
     if config.tied and "embed.weight" in weights:
         weights["unembed.weight"] = weights["embed.weight"]
-    network = Transformer(config)
+    network = Transformer(config, device="meta")
     check_weights(path, weights, network.state_dict())
-    network.to(dtype=weights["embed.weight"].dtype).load_state_dict(weights)
-    try:
-        tokenizer = Tokenizer.load(directory)
-    except InputError as error:
-        raise RunError(str(error)) from error
-    return network, tokenizer
+    return with_weights(network, weights)
 
 
-def read_config(directory: Path) -> TransformerConfig:
-    """Read and check config.json.
+def read_own_config(settings: Settings) -> TransformerConfig:
+    """Check what `write_model` wrote into config.json.
 
     Raises:
-        RunError: If it is missing, damaged, or of another version or architecture.
+        RunError: If it is of another version or architecture.
     """
-    path = directory / "config.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        refuse_pickles(directory)
-        raise RunError(f"{directory} is no model directory: it has no config.json") from None
-    except ValueError as error:
-        raise RunError(f"{path} is truncated or damaged: {error}") from error
-    kind = found.get("model_type") if isinstance(found, dict) else None
-    if kind != "glasshouse":
-        raise RunError(
-            f"{path} describes a model of type {kind!r}; this version reads models that "
-            "glasshouse saved"
-        )
+    path, found = settings.path, settings.fields
     if found.get("format") != MODEL_FORMAT:
         raise RunError(
             f"{path} has model format {found.get('format')}, written by glasshouse "
@@ -114,17 +177,3 @@ def check_weights(path: Path, found: dict, wanted: dict) -> None:
                 f"{path} does not fit its config.json: {name!r} has shape "
                 f"{tuple(found[name].shape)}, not {tuple(weight.shape)}"
             )
-
-
-def refuse_pickles(directory: Path) -> None:
-    """Say that pickled weights are not read, if that is all there is.
-
-    Raises:
-        RunError: If the folder holds pickled weights.
-    """
-    pickles = sorted(file.name for pattern in PICKLES for file in directory.glob(pattern))
-    if pickles:
-        raise RunError(
-            f"{directory} holds pickled weights ({pickles[0]}), which can run any code when read; "
-            "convert them to safetensors where you trust them"
-        )

@@ -12,6 +12,7 @@ from glasshouse.errors import InputError
 from glasshouse.models.cache import KeyValueCache, empty_cache, row_shares, rows_of_cache
 from glasshouse.models.config import TransformerConfig
 from glasshouse.models.decode import Step, decoding_step
+from glasshouse.models.huggingface.as_is import AsIs, AsIsConfig, AsIsReading
 from glasshouse.models.sampling import (
     SamplingConfig,
     choose_tokens,
@@ -46,7 +47,7 @@ TOKENS_READ_AT_ONCE = 512
 
 @torch.no_grad()
 def continue_prompts(
-    network: Transformer,
+    network: Transformer | AsIs,
     prompts: Sequence[Sequence[int]],
     configs: Sequence[SamplingConfig],
     *,
@@ -64,7 +65,7 @@ def continue_prompts(
         configs: One for each prompt.
         seeds: One for each prompt: what a row draws depends on nothing else in the batch.
         decode: Text of token ids, if some config has stop strings.
-        step: How a token is fed to the network; None: the fastest that suits it.
+        step: How a token is fed to our Transformer; None: the fastest that suits it.
 
     Raises:
         InputError: If a prompt is empty, holds an unknown id or is longer than the context.
@@ -72,24 +73,19 @@ def continue_prompts(
     check_prompts(prompts, network.config)
     if decode is None and any(config.stop_strings for config in configs):
         raise InputError("stop_strings need a tokenizer, and this call has token ids only")
-    device = network.embed.weight.device
+    device = next(network.parameters()).device
     ids, starts = pad_left(prompts, device)
     room = [network.config.context + 1 - len(prompt) for prompt in prompts]
     budgets = [min(c.max_new_tokens, r) for c, r in zip(configs, room, strict=True)]
     most = max(budgets)
-    cache = empty_cache(
-        network.config,
-        batch=len(prompts),
-        num_slots=ids.shape[1] + most - 1,
-        starts=starts,
-        device=device,
-        dtype=network.embed.weight.dtype,
-    )
-    step = step or decoding_step(network)
+    if isinstance(network, AsIs):
+        reading = AsIsReading(network, ids, starts)
+    else:
+        reading = CachedReading(network, ids, starts, num_new=most, step=step)
     rules = row_rules(configs, device)
     uniforms = row_uniforms(seeds, most).to(device)
     ends = _Ends(configs, budgets, decode, device)
-    logits = read_prompts(network, ids, cache)
+    logits = reading.begin()
     tokens = torch.empty(len(prompts), most, dtype=torch.long, device=device)
     logprobs = torch.empty(len(prompts), most, device=device)
     rows = torch.arange(len(prompts), device=device)  # those that still grow
@@ -100,15 +96,52 @@ def continue_prompts(
         if growing is not None and growing.shape[0] <= len(rows) // 2:
             kept = torch.isin(rows, growing).nonzero()[:, 0]
             rows, token, uniforms = rows[kept], token[kept], uniforms[kept]
-            cache, rules = rows_of_cache(cache, kept), rows_of_rules(rules, kept)
+            rules = rows_of_rules(rules, kept)
+            reading.keep(kept)
         if len(rows) == 0 or index + 1 == most:
             break
-        logits = step(token, cache)
+        logits = reading.step(token)
     grown = zip(tokens.tolist(), logprobs.tolist(), ends.reached(), strict=True)
     return [
         Continuation(ids=row[:length], logprobs=row_logprobs[:length], finish=finish)
         for row, row_logprobs, (length, finish) in grown
     ]
+
+
+class CachedReading:
+    """Rows that our Transformer has read into a cache, and reads on one token at a time."""
+
+    def __init__(
+        self,
+        network: Transformer,
+        ids: Int[Tensor, "batch seq"],
+        starts: Int[Tensor, " batch"] | None,
+        *,
+        num_new: int,
+        step: Step | None = None,
+    ) -> None:
+        self.network, self.ids = network, ids
+        self.cache = empty_cache(
+            network.config,
+            batch=ids.shape[0],
+            num_slots=ids.shape[1] + num_new - 1,
+            starts=starts,
+            device=ids.device,
+            dtype=network.embed.weight.dtype,
+        )
+        self._step = step or decoding_step(network)
+
+    def begin(self) -> Float[Tensor, "batch vocab"]:
+        """Read the prompts; return the logits of what follows them."""
+        return read_prompts(self.network, self.ids, self.cache)
+
+    def step(self, token: Int[Tensor, "batch 1"]) -> Float[Tensor, "batch vocab"]:
+        """Read one token more a row; return the logits of the next."""
+        return self._step(token, self.cache)
+
+    def keep(self, rows: Int[Tensor, " row"]) -> None:
+        """Go on with some rows only."""
+        self.cache = rows_of_cache(self.cache, rows)
 
 
 def read_prompts(
@@ -128,7 +161,7 @@ def read_prompts(
     return network.unembed(torch.cat(parts))
 
 
-def check_prompts(prompts: Sequence[Sequence[int]], config: TransformerConfig) -> None:
+def check_prompts(prompts: Sequence[Sequence[int]], config: TransformerConfig | AsIsConfig) -> None:
     """Refuse prompts that the model cannot read, in one sentence.
 
     Raises:

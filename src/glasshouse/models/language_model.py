@@ -3,15 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
 from glasshouse.dataflow import Graph
 from glasshouse.errors import InputError
 from glasshouse.files import folder_atomically
-from glasshouse.models.files import read_model, write_model
+from glasshouse.models.files import (
+    Implementation,
+    read_network,
+    read_tokenizer,
+    write_model,
+)
 from glasshouse.models.find import find_model
 from glasshouse.models.generate import Finish, check_prompts, continue_prompts, pad_left
+from glasshouse.models.huggingface.as_is import AsIs, write_as_is
+from glasshouse.models.huggingface.checkpoint import Checkpoint, write_checkpoint
+from glasshouse.models.huggingface.numerics import (
+    LogitDifference,
+    Numerics,
+    compare_with_transformers,
+)
 from glasshouse.models.sampling import SamplingConfig, row_seeds
 from glasshouse.models.tokenizer import Tokenizer
 from glasshouse.models.transformer import Transformer
@@ -38,39 +51,113 @@ class Completion:
 class LanguageModel:
     """A network, its tokenizer, and where they came from."""
 
-    network: Transformer
-    """Token ids to logits."""
+    network: Transformer | Any
+    """Token ids to logits: our Transformer, or an `AsIs` for an architecture that it does not
+    compute. (To type checkers it is a Transformer that may be something else.)"""
     tokenizer: Tokenizer
     """Text to token ids and back."""
     origin: str
     """A path, a hub id, or what made it."""
+    checkpoint: Checkpoint | None = None
+    """What its Hugging Face directory held besides weights and tokenizer, if it came from one."""
+    difference: LogitDifference | None = None
+    """How far its logits lie from those of transformers, if that was measured."""
     _graphs: dict[bool, Graph] = field(default_factory=dict, init=False, repr=False, compare=False)
     """By whether it is for padded rows: the network's graphs that were asked for."""
 
     @classmethod
-    def load(cls, where: str | Path, *, device: str | torch.device = "cpu") -> "LanguageModel":
+    def load(
+        cls,
+        where: str | Path,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | None = None,
+        tokenizer: Tokenizer | None = None,
+        implementation: Implementation = "auto",
+        allow_pickle: bool = False,
+        verify: bool = False,
+    ) -> "LanguageModel":
         """Load a run's newest checkpoint (folder or `run:NAME`), a model directory, or a hub id.
+
+        Args:
+            where: The place. A hub id that is not on this disk is downloaded.
+            device: Where the weights go.
+            dtype: Their precision; None: as they are stored.
+            tokenizer: Stands in for the directory's own.
+            implementation: Whose code computes it: our Transformer, transformers' own, or (auto)
+                ours where it knows the architecture and transformers' own where it does not.
+            allow_pickle: Read tensors, and nothing else, from old pickled weights.
+            verify: Measure how far the logits lie from those of transformers' eager model, which
+                needs transformers, time and memory for a second copy. `numerics` says it.
 
         Raises:
             RunError: If what is there is missing, half-written, of another version or pickled.
-            InputError: If it is a hub id that is not on this disk.
+            InputError: If it is a hub id that cannot be had, or needs what is not installed.
         """
-        folder = find_model(where)
-        network, tokenizer = read_model(folder)
-        return cls(network.to(device).eval(), tokenizer, str(folder))
+        folder = find_model(where, allow_pickle=allow_pickle)
+        network, checkpoint = read_network(
+            folder, implementation=implementation, dtype=dtype, allow_pickle=allow_pickle
+        )
+        tokenizer = read_tokenizer(folder) if tokenizer is None else tokenizer
+        network = network.to(device).eval()
+        difference = None
+        if verify:
+            if checkpoint is None:
+                raise InputError(f"{folder} was saved by glasshouse; transformers cannot verify it")
+            difference = compare_with_transformers(network, folder, allow_pickle=allow_pickle)
+        return cls(network, tokenizer, str(folder), checkpoint, difference)
 
-    def save(self, directory: str | Path) -> None:
-        """Write a new model directory in Hugging Face layout; it is whole or absent.
+    @property
+    def numerics(self) -> Numerics:
+        """Which code computes this model, how precisely, and how far it is from transformers."""
+        implementation, architecture = "glasshouse", "glasshouse"
+        if isinstance(self.network, AsIs):
+            implementation, architecture = "transformers", self.network.config.architecture
+        elif self.checkpoint is not None:
+            architecture = self.checkpoint.family
+        return Numerics(
+            implementation=implementation,
+            architecture=architecture,
+            dtype=str(next(self.network.parameters()).dtype).removeprefix("torch."),
+            difference=self.difference,
+        )
+
+    def save(
+        self,
+        directory: str | Path,
+        *,
+        layout: Literal["same", "glasshouse", "huggingface"] = "same",
+    ) -> None:
+        """Write a new model directory; it is whole or absent.
+
+        Args:
+            directory: A folder that does not exist, or is empty.
+            layout: `glasshouse` can hold every network. `huggingface` is what transformers loads,
+                for networks that one of its families can describe. `same` is the layout that the
+                model came in, and glasshouse's for a model that was made here.
 
         Raises:
-            InputError: If the directory exists and is not empty.
+            InputError: If the directory exists and is not empty, or the layout cannot hold the
+                network; the message says what stands in the way.
             OSError: If the disk is full.
         """
         directory = Path(directory)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise InputError(f"{directory} exists already; choose a new folder to save into")
+        if layout == "same":
+            layout = "glasshouse" if self.checkpoint is None else "huggingface"
         with folder_atomically(directory) as draft:
-            write_model(draft, self.network, self.tokenizer)
+            self.tokenizer.save(draft)
+            if isinstance(self.network, AsIs):
+                write_as_is(draft, self.network, layout)
+            elif layout == "glasshouse":
+                write_model(draft, self.network)
+            else:
+                end = self.tokenizer.end_id
+                write_checkpoint(draft, self.network, self.checkpoint, end_id=end)
+            if layout == "huggingface" and self.checkpoint is not None:
+                for name, content in self.checkpoint.carried.items():
+                    (draft / name).write_bytes(content)
 
     def graph(self, *, padded: bool = False) -> Graph:
         """The network as a graph of named values; captured once, which takes seconds.
@@ -79,22 +166,30 @@ class LanguageModel:
 
         Args:
             padded: Whether rows are padded on the left; a run then takes {"ids": Int[batch seq],
-                "starts": Int[batch]}, and otherwise Int[batch seq].
+                "starts": Int[batch]}, and otherwise Int[batch seq]. A network captured as it is
+                takes transformers' own arguments instead, `network.arguments(ids, starts)`.
         """
         if padded not in self._graphs:
             device = next(self.network.parameters()).device
-            example = {"ids": torch.zeros(2, min(4, self.network.config.context), dtype=torch.long)}
-            if padded:
-                example["starts"] = torch.zeros(2, dtype=torch.long)
+            ids = torch.zeros(2, min(4, self.network.config.context), dtype=torch.long)
+            starts = torch.zeros(2, dtype=torch.long)
+            if isinstance(self.network, AsIs):
+                module = self.network.inner
+                example = self.network.arguments(ids, starts if padded else None)
+            else:
+                module, example = (
+                    self.network,
+                    {"ids": ids} | ({"starts": starts} if padded else {}),
+                )
             example = {name: value.to(device) for name, value in example.items()}
-            self._graphs[padded] = Graph.capture(self.network, example)
+            self._graphs[padded] = Graph.capture(module, example)
         return self._graphs[padded]
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt, whichever way it was given."""
-        return (
-            self.tokenizer.encode(prompt) if isinstance(prompt, str) else [int(i) for i in prompt]
-        )
+        """Token ids of a prompt, whichever way it was given; a text with `<bos>` if need be."""
+        if isinstance(prompt, str):
+            return self.tokenizer.encode_opening(prompt)
+        return [int(i) for i in prompt]
 
     def generate(
         self,
@@ -163,7 +258,10 @@ class LanguageModel:
                 f"{len(prompts)} prompts and {len(continuations)} continuations; give pairs"
             )
         heads = [self.encode(prompt) for prompt in prompts]
-        tails = [self.encode(continuation) for continuation in continuations]
+        tails = [
+            self.tokenizer.encode(tail) if isinstance(tail, str) else [int(i) for i in tail]
+            for tail in continuations
+        ]
         check_prompts(heads, self.network.config)
         # The last token is predicted but never read, so a text may exceed the context by one.
         texts = [head + tail for head, tail in zip(heads, tails, strict=True)]
@@ -182,7 +280,9 @@ class LanguageModel:
     ) -> list[SamplingConfig]:
         if sampling is None:
             end = self.tokenizer.end_id
-            sampling = SamplingConfig(stop_ids=() if end is None else (end,))
+            ends = () if end is None else (end,)
+            ends += () if self.checkpoint is None else self.checkpoint.end_ids
+            sampling = SamplingConfig(stop_ids=tuple(dict.fromkeys(ends)))
         if isinstance(sampling, SamplingConfig):
             return [sampling] * num_rows
         if len(sampling) != num_rows:
@@ -201,9 +301,11 @@ class LanguageModel:
 
 
 @torch.no_grad()
-def token_logprobs(network: Transformer, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+def token_logprobs(
+    network: Transformer | AsIs, texts: Sequence[Sequence[int]]
+) -> list[list[float]]:
     """Log-probability of every token of each text but its first, in nats."""
-    ids, starts = pad_left(texts, network.embed.weight.device)
+    ids, starts = pad_left(texts, next(network.parameters()).device)
     if ids.shape[1] == 1:
         return [[] for _ in texts]
     starts = None if starts is None else starts.clamp(max=ids.shape[1] - 2)

@@ -81,16 +81,29 @@ class Tokenizer:
         """
         return self.encode_batch([text])[0]
 
+    def encode_opening(self, text: str) -> list[int]:
+        """Token ids of a text that begins here, so that nothing stands before it.
+
+        A tokenizer that puts tokens such as `<bos>` there, as its model expects, does so.
+
+        Raises:
+            InputError: As `encode` does.
+        """
+        return self._encode([text], is_opening=True)[0]
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of many texts, encoded on all cores.
 
         Raises:
             InputError: As `encode` does.
         """
+        return self._encode(texts, is_opening=False)
+
+    def _encode(self, texts: Sequence[str], *, is_opening: bool) -> list[list[int]]:
         if self.is_word_level and self.core.token_to_id(UNKNOWN) is None:
             self._refuse_unknown_words(texts)
         try:
-            encodings = self.core.encode_batch_fast(list(texts), add_special_tokens=False)
+            encodings = self.core.encode_batch_fast(list(texts), add_special_tokens=is_opening)
         except TypeError:
             _refuse_broken_text(texts)
             raise
