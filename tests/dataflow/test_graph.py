@@ -89,6 +89,16 @@ class TestCapture:
         assert torch.equal(found["sum"], left + right)
         assert torch.equal(found["parts.1"], 2 * right)
 
+    def test_leaves_out_what_is_no_tensor(self):
+        """A cache among a model's outputs, which no graph can return."""
+
+        class Caches(nn.Module):
+            def forward(self, x):
+                return {"y": 2 * x, "cache": object(), "note": "text"}
+
+        x = torch.randn(2, 3)
+        assert torch.equal(Graph.capture(Caches(), x).run(x, fetch="y")["y"], 2 * x)
+
     def test_names_the_second_run_of_a_module_apart(self):
         """The same module twice in one forward."""
 
@@ -105,6 +115,23 @@ class TestCapture:
         with torch.no_grad():
             assert torch.equal(first, module.map(x))
             assert torch.equal(second, module(x))
+
+    def test_takes_modules_only(self):
+        """What holds a module says where its graph is."""
+        with pytest.raises(InputError, match="str is no torch"):
+            Graph.capture("gpt2", IDS)
+
+    def test_knows_which_lengths_the_code_fixes(self):
+        """A loop over positions is unrolled at the example's length; others are refused."""
+
+        class Loops(nn.Module):
+            def forward(self, x):
+                return sum(x[:, i] for i in range(x.shape[1]))
+
+        graph = Graph.capture(Loops(), torch.randn(2, 5))
+        assert graph.run(torch.ones(3, 5), fetch="output")["output"].tolist() == [5.0] * 3
+        with pytest.raises(InputError, match=r"\(3, 4\).*fixes that length"):
+            graph.run(torch.ones(3, 4), fetch="output")
 
     def test_names_the_line_that_cannot_be_captured(self):
         """A branch on a tensor's values."""

@@ -51,6 +51,11 @@ def capture(
         InputError: If the code branches on a tensor's values or cannot be traced otherwise; the
             message names the line.
     """
+    if not isinstance(module, nn.Module):
+        raise InputError(
+            f"{type(module).__name__} is no torch.nn.Module; a language model has its graph "
+            "already: model.graph()"
+        )
     arguments = named_arguments(module, example)
     traced = {name: widened(value, free_axes, name) for name, value in arguments.items()}
     shapes = {name: _free(value, free_axes, name) for name, value in traced.items()}

@@ -100,8 +100,9 @@ def check_symbols(
         if value.ndim != twin.ndim:
             raise InputError(f"{name} has shape {tuple(value.shape)}; {_told(twin)} belongs there")
         for length, size in zip(value.shape, twin.shape, strict=True):
-            if isinstance(size, int):
-                fits, why = length == size, ""
+            fixed = size if isinstance(size, int) else size.node.maybe_as_int()
+            if fixed is not None:
+                fits, why = length == fixed, " (the code fixes that length)"
             else:
                 first, of = lengths.setdefault(str(size), (length, name))
                 _, high = limits.get(str(size), (0, length))

@@ -98,9 +98,15 @@ def _leaving(path: str):
             return output
         assert _scope is not None
         _scope.paths.pop()
-        return pytree.tree_map_with_path(lambda where, leaf: _marked(path, where, leaf), output)
+        output = pytree.tree_map_with_path(lambda where, leaf: _marked(path, where, leaf), output)
+        return output if path else only_tensors(output)
 
     return leave
+
+
+def only_tensors(output: object) -> list[Tensor]:
+    """The tensors of what a module returns. Caches and the like cannot leave a graph."""
+    return [leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
 
 
 def _marked(path: str, where: tuple[object, ...], leaf: object) -> object:
