@@ -58,5 +58,6 @@ def _is_same(new: Tensor, old: Tensor) -> bool:
 
 def is_random(node: fx.Node) -> bool:
     """Whether a call draws random numbers, so that two alike calls differ."""
-    tags = getattr(node.target, "tags", ())
-    return torch.Tag.nondeterministic_seeded in tags
+    if node.target is aten.scaled_dot_product_attention.default:  # tagged so even without dropout
+        return bool(node.args[4] if len(node.args) > 4 else node.kwargs.get("dropout_p"))
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())

@@ -55,7 +55,7 @@ def _run_some(plan: Plan, inputs: object, patches: Sequence[Patch]) -> dict[str,
     try:
         split = plan.split
     except InputError as reason:
-        _log.info("a sweep runs its feeds one by one: %s", reason)
+        _log.warning("this sweep runs its feeds one by one: %s", reason)
         runs = [plan.run_parts(inputs, patch) for patch in patches]
         return {w.key: torch.stack([run[w.key] for run in runs]) for w in plan.wanted}
     arguments = plan.arguments(inputs, patches[0])
