@@ -38,6 +38,21 @@ _CARDS = (
         },
         where="glasshouse.studies.toy_superposition:STUDY",
     ),
+    StudyCard(
+        name="induction-heads",
+        title="In-context learning and induction heads",
+        paper=Paper(
+            citation='Olsson et al. 2022, "In-context Learning and Induction Heads"',
+            arxiv="2209.11895",
+        ),
+        summary="When does a model learn to learn from its own context, and which heads do it?",
+        presets={
+            "tour": "2 CPU cores, under a minute",
+            "small": "2 CPU cores, a few minutes",
+            "paper": "one GPU, weeks",
+        },
+        where="glasshouse.studies.induction_heads:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}

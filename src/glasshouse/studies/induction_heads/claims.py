@@ -1,7 +1,7 @@
 """The paper's six lines of evidence as claims, with thresholds set before anything was measured.
 
 The in-context-learning score (ICL) of a model is its mean loss on 8 late places of a text less that
-on 4 early ones, in nats; more negative is better. A 1-layer model, which can only learn which words
+on 8 early ones, in nats; more negative is better. A 1-layer model, which can only learn which words
 a text uses, has a score of its own: a *gain* is how much lower than that a score is.
 """
 
@@ -58,26 +58,26 @@ NOT_IN_ONE_LAYER = Claim(
 
 BUMP = Claim(
     id="loss-bump",
-    claim="The loss bends there: it falls slower and slower, then suddenly faster.",
+    claim="The loss curve has a bump there: elsewhere it is convex.",
     source=f"{PAPER}, argument 1",
     paper="the only place where the loss curve is not convex, in a picture",
-    threshold=1.0,
-    direction="below",
-    no_effect=2.0,
-    threshold_text="the loss falls fastest per log step, bending from down to up, inside the "
-    "window of the score: under 1 half-width from its middle",
+    threshold=0.1,
+    direction="above",
+    no_effect=0.0,
+    threshold_text="the loss rises above the convex curve under it by over 10% of its whole fall, "
+    "and bends from down to up (over log steps) inside the window; 0 if it bends elsewhere",
 )
 
 PIVOT = Claim(
     id="trajectory-pivots",
-    claim="The model's losses on single tokens turn sharply there, as drawn by their two principal "
-    "components.",
+    claim="The path of the losses on single tokens turns sharply where the window opens.",
     source=f"{PAPER}, argument 1",
-    paper="a pivot, in a picture",
+    paper="a pivot in the plane of two principal components, in a picture",
     threshold=60.0,
     direction="above",
     no_effect=0.0,
-    threshold_text="the path turns by over 60 degrees where the window opens",
+    threshold_text="it turns by over 60 degrees more than that of the 1-layer model at the same "
+    "steps, both in the plane of their principal components",
 )
 
 SMEARED_ONE = Claim(
@@ -127,6 +127,8 @@ OTHERS_SPARED = Claim(
     direction="below",
     no_effect=0.6,
     threshold_text="as many other heads, patterns kept, remove under 20% of the gain",
+    note="The score is a difference. Where zeroed heads make early words costlier it counts that "
+    "as learning, and the share goes below 0; the text tells what happens to late words alone.",
 )
 
 FUZZY = Claim(

@@ -1,7 +1,7 @@
 """Which models are grown, on what, how long, and how often they are looked at; three presets."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from glasshouse.errors import InputError
 from glasshouse.models.config import (
@@ -42,28 +42,15 @@ class Kind:
     peak_lr: float = 8e-3
     """Learning rate after 50 steps of warm-up; constant from there."""
 
-    def architecture(self, world: BlockWorld, context: int) -> TransformerConfig:
-        """The model: positions enter queries and keys only, as in the paper.
 
-        Initial weights have the scale of torch's own start, 1/sqrt(width): at GPT-2's 0.02,
-        positions of a narrow model begin too faint to be told apart.
-        """
-        return TransformerConfig(
-            vocab_size=world.vocab_size,
-            context=context,
-            num_layers=self.layers,
-            d_model=self.d_model,
-            attention=AttentionConfig(num_heads=self.heads, smeared_keys=self.smeared),
-            mlp=MlpConfig(d_mlp=2 * self.d_model) if self.has_mlp else None,
-            positions=PositionConfig(kind="learned", inject="queries_and_keys"),
-            tied=False,
-            init_std=1 / math.sqrt(self.d_model),
-        )
+def _with_mlp(layers: int) -> Kind:
+    """Feed-forward parts want smaller steps, and more of them."""
+    return Kind(layers=layers, has_mlp=True, models=2, steps=700, peak_lr=4e-3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InductionConfig:
-    """The models of the study, their texts, and the looks taken while they train."""
+class KindsConfig:
+    """Every kind of model of the study."""
 
     one_layer: Kind = field(default_factory=lambda: Kind(layers=1))
     """The measure of what needs no induction: what words a text uses."""
@@ -92,67 +79,6 @@ class InductionConfig:
     literal: Kind = field(default_factory=lambda: Kind(layers=2, forms=2))
     """The same tokens, every copy in the form of its original: the control of `loose`."""
 
-    words: int = 64
-    """Different words of a text (the start token apart)."""
-    context: int = 64
-    """Words of a text."""
-    shortest: int = 8
-    """Fewest words of the block that repeats."""
-    longest: int = 24
-    """Most words of it."""
-    max_phase: int = 7
-    """Most stray words before it."""
-    early: int = 5
-    """First place of the early window of the in-context-learning score, from 0; 4 places."""
-    late: int = 56
-    """First place of the late window; 8 places."""
-    matched: int = 15
-    """Tokens of the block that prefix matching is measured on, four times over."""
-    look_every: int = 20
-    """Steps between two looks."""
-    texts: int = 256
-    """Texts on which losses are measured at every look."""
-    device: str = "cpu"
-    """Device of all models: `cpu` or `cuda`."""
-    workers: int = 2
-    """Models that train at the same time, one thread each; results do not depend on it."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers={self.workers} must be at least 1")
-        if not 0 <= self.early < self.early + 4 <= self.late <= self.context - 8:
-            raise InputError(
-                f"early={self.early} and late={self.late} must leave windows of 4 and 8 places, in "
-                f"this order, in texts of context={self.context} words"
-            )
-        if 4 * self.matched + 1 > self.context:
-            raise InputError(
-                f"matched={self.matched}: four times that and a start token must fit "
-                f"context={self.context}"
-            )
-
-    def world(self, kind: Kind) -> BlockWorld:
-        """The texts of one kind of model; loose texts split the words' share of the vocabulary."""
-        return BlockWorld(
-            words=self.words // kind.forms,
-            forms=kind.forms,
-            loose_share=kind.loose_share,
-            shortest=self.shortest,
-            longest=self.longest,
-            max_phase=self.max_phase,
-        )
-
-    @property
-    def kinds(self) -> dict[str, Kind]:
-        """Every kind that is grown, by its name."""
-        every = {name: getattr(self, name) for name in KINDS}
-        return {name: kind for name, kind in every.items() if kind.models}
-
-
-def _with_mlp(layers: int) -> Kind:
-    """Feed-forward parts want smaller steps, and more of them."""
-    return Kind(layers=layers, has_mlp=True, models=2, steps=700, peak_lr=4e-3)
-
 
 KINDS = {
     "one_layer": "1 layer",
@@ -163,10 +89,159 @@ KINDS = {
     "three_layers_mlp": "3 layers, MLP",
     "one_layer_smeared": "1 layer, smeared keys",
     "two_layers_smeared": "2 layers, smeared keys",
-    "many_heads": "2 layers, 8 heads",
-    "narrow": "2 layers, width 32",
-    "wide": "2 layers, width 96",
+    "many_heads": "2 layers, twice the heads",
+    "narrow": "2 layers, narrow",
+    "wide": "2 layers, wide",
     "loose": "2 layers, two forms a word",
     "literal": "2 layers, two forms, literal",
 }
-"""Names of the kinds in the config, and in figures of the `small` preset."""
+"""Names of the kinds in the config, and in words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextsConfig:
+    """What models are trained on."""
+
+    words: int = 64
+    """Different words of the vocabulary, all written forms counted (the start token apart)."""
+    length: int = 64
+    """Words of a text, and the models' context."""
+    shortest: int = 8
+    """Fewest words of the block that repeats."""
+    longest: int = 24
+    """Most words of it."""
+    max_phase: int = 7
+    """Most stray words before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LooksConfig:
+    """What is measured of a model while it trains."""
+
+    every: int = 20
+    """Steps between two looks."""
+    texts: int = 256
+    """Texts on which losses are measured."""
+    length: int = 64
+    """Words of these texts; at most those of training."""
+    early: int = 1
+    """First place of the early window of the in-context-learning score, from 0."""
+    late: int = 56
+    """First place of the late window."""
+    window: int = 8
+    """Places of both windows."""
+    matched: int = 15
+    """Tokens of the block that prefix matching is measured on, four times over."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.early < self.late <= self.length - self.window:
+            raise InputError(
+                f"looks.early={self.early} and looks.late={self.late} must leave windows of "
+                f"{self.window} places, in this order, in texts of looks.length={self.length} words"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InductionConfig:
+    """The models of the study, their texts, and the looks taken while they train."""
+
+    kinds: KindsConfig = field(default_factory=KindsConfig)
+    """Which models are grown, and how."""
+    texts: TextsConfig = field(default_factory=TextsConfig)
+    """On what."""
+    looks: LooksConfig = field(default_factory=LooksConfig)
+    """And what is measured of them meanwhile."""
+    device: str = "cpu"
+    """Device of all models: `cpu` or `cuda`."""
+    workers: int = 2
+    """Models that train at the same time, one thread each; results do not depend on it."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers={self.workers} must be at least 1")
+        needed = max(self.looks.length, 4 * self.looks.matched + 1)
+        if needed > self.texts.length:
+            raise InputError(
+                f"looks.length={self.looks.length} and looks.matched={self.looks.matched} need a "
+                f"context of {needed} words, and models are trained on texts.length="
+                f"{self.texts.length}"
+            )
+
+    def world(self, kind: Kind) -> BlockWorld:
+        """The texts of one kind of model; words of several forms share out the vocabulary."""
+        return BlockWorld(
+            words=self.texts.words // kind.forms,
+            forms=kind.forms,
+            loose_share=kind.loose_share,
+            shortest=self.texts.shortest,
+            longest=self.texts.longest,
+            max_phase=self.texts.max_phase,
+        )
+
+    def architecture(self, kind: Kind) -> TransformerConfig:
+        """The model: positions enter queries and keys only, as in the paper.
+
+        Initial weights have the scale of torch's own start, 1/sqrt(width): at GPT-2's 0.02,
+        positions of a narrow model begin too faint to be told apart.
+        """
+        return TransformerConfig(
+            vocab_size=self.world(kind).vocab_size,
+            context=self.texts.length,
+            num_layers=kind.layers,
+            d_model=kind.d_model,
+            attention=AttentionConfig(num_heads=kind.heads, smeared_keys=kind.smeared),
+            mlp=MlpConfig(d_mlp=2 * kind.d_model) if kind.has_mlp else None,
+            positions=PositionConfig(kind="learned", inject="queries_and_keys"),
+            tied=False,
+            init_std=1 / math.sqrt(kind.d_model),
+        )
+
+    @property
+    def grown(self) -> dict[str, Kind]:
+        """Every kind that is grown, by its name."""
+        every = {name: getattr(self.kinds, name) for name in KINDS}
+        return {name: kind for name, kind in every.items() if kind.models}
+
+
+def small() -> InductionConfig:
+    """Two CPU cores, a few minutes."""
+    return InductionConfig()
+
+
+def tour() -> InductionConfig:
+    """Two CPU cores, under a minute: the phase change and its heads, and nothing else."""
+    left_out = {
+        name: replace(kind, models=0)
+        for name, kind in InductionConfig().grown.items()
+        if name not in ("one_layer", "two_layers")
+    }
+    return InductionConfig(kinds=KindsConfig(**left_out))
+
+
+def paper() -> InductionConfig:
+    """The sizes of the paper's small models, ten billion tokens each, on the texts of this study.
+
+    The paper's own data (web text, books) and its series up to 13 billion parameters are not here.
+    """
+    at_scale = {
+        name: replace(
+            kind,
+            heads=24 if name == "many_heads" else 12,
+            d_model={"narrow": 384, "wide": 1_536}.get(name, 768),
+            models=2,
+            steps=10_000,
+            batch=128,
+            accumulate=32,
+            peak_lr=6e-4,
+        )
+        for name, kind in InductionConfig().grown.items()
+    }
+    return InductionConfig(
+        kinds=KindsConfig(**at_scale),
+        texts=TextsConfig(words=65_534, length=8_192, longest=240, max_phase=15),
+        looks=LooksConfig(
+            every=50, texts=1_000, length=512, early=50, late=500, window=1, matched=25
+        ),
+        device="cuda",
+        workers=1,
+    )

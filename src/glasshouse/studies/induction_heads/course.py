@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from glasshouse.dataflow import Graph
-from glasshouse.interpret.heads import prefix_matching, previous_token
+from glasshouse.interpret.heads import attention_patterns, prefix_matching, previous_token
 from glasshouse.models import Transformer
+from glasshouse.models.config import TransformerConfig
 from glasshouse.studies.induction_heads.config import InductionConfig, Kind
 from glasshouse.studies.induction_heads.texts import (
     generator,
@@ -20,13 +21,13 @@ from glasshouse.studies.induction_heads.texts import (
 )
 from glasshouse.training import OptimizerConfig, ScheduleConfig, TrainConfig, train
 from glasshouse.training.steps import token_losses
-from glasshouse.world.blocks import BlockTexts, BlockWorld
+from glasshouse.world.blocks import BlockWorld
 
 HEAD_TEXTS = 10
 """Texts on which heads are measured, as in the paper."""
 
-ROWS = 256
-"""Texts in one forward pass of a measurement."""
+LOGITS = 1 << 26
+"""Most logits of one forward pass of a measurement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -47,6 +48,10 @@ class Course:
     """Attention to the previous token, `look layer head`."""
     weights: dict[str, Tensor]
     """The trained model's weights."""
+    patterns: np.ndarray
+    """Attention on the first held-out text, `look layer head query key`; empty if not watched."""
+    text: np.ndarray
+    """That text, start token first."""
 
     @property
     def best_matching(self) -> np.ndarray:
@@ -62,15 +67,13 @@ class Course:
 class Probe:
     """One architecture as a graph, into which models of that kind are put to be looked at.
 
-    Capturing a graph takes a second or two, so all models of a kind share one; the lock is for
-    those who train side by side.
+    Capturing a graph takes a second or two, so all models of one architecture share one; the lock
+    is for those who train side by side.
     """
 
-    def __init__(self, kind: Kind, config: InductionConfig) -> None:
-        self.world = config.world(kind)
-        self.network = Transformer(kind.architecture(self.world, config.context))
-        self.network.to(config.device).eval().requires_grad_(False)
-        example = torch.zeros(2, 4, dtype=torch.long, device=config.device)
+    def __init__(self, architecture: TransformerConfig, *, device: str) -> None:
+        self.network = Transformer(architecture).to(device).eval().requires_grad_(False)
+        example = torch.zeros(2, 4, dtype=torch.long, device=device)
         self.graph = Graph.capture(self.network, example)
         self.lock = Lock()
 
@@ -87,6 +90,7 @@ def grow(
     config: InductionConfig,
     *,
     seed: int,
+    watched: bool = False,
     tick: Callable[[], None] = lambda: None,
 ) -> Course:
     """Train model `number` of the kind called `name`, looking at it every few steps.
@@ -99,22 +103,21 @@ def grow(
         probe: That kind's graph.
         config: The study's.
         seed: The study's.
+        watched: Whether attention on one text is kept from every look.
         tick: Called after every step.
     """
-    kind: Kind = getattr(config, name)
-    network = Transformer(
-        kind.architecture(probe.world, config.context),
-        generator=generator(seed, "weights", name, str(number)),
-    ).to(config.device)
+    kind: Kind = getattr(config.kinds, name)
+    world = config.world(kind)
+    network = _newborn(name, number, config, seed=seed).to(config.device)
     shared = int(stream(seed, "texts", str(number)).integers(1 << 62))
-    texts = held_out_texts(probe.world, config.context, config.texts, seed=shared)
-    looks = [(0, *_look(network, probe, texts, config))]
-    data = training_texts(probe.world, config.context, seed=shared)
+    texts = held_out_texts(world, config.looks.length, config.looks.texts, seed=shared)
+    looks = [(0, *_look(network, probe, world, texts.ids, config, watched))]
+    data = training_texts(world, config.texts.length, seed=shared)
     for step in train(network, data, _training(kind, config)):
         tick()
-        if step.step % config.look_every == 0 or step.step == kind.steps:
-            looks.append((step.step, *_look(network, probe, texts, config)))
-    steps, losses, single, matching, previous = (
+        if step.step % config.looks.every == 0 or step.step == kind.steps:
+            looks.append((step.step, *_look(network, probe, world, texts.ids, config, watched)))
+    steps, losses, single, matching, previous, patterns = (
         np.array(part) for part in zip(*looks, strict=True)
     )
     return Course(
@@ -124,7 +127,23 @@ def grow(
         single=single,
         matching=matching,
         previous=previous,
+        patterns=patterns,
+        text=texts.ids[0],
         weights={key: value.cpu() for key, value in network.state_dict().items()},
+    )
+
+
+def first_weights(
+    name: str, number: int, config: InductionConfig, *, seed: int
+) -> dict[str, Tensor]:
+    """The weights with which model `number` of a kind began."""
+    return _newborn(name, number, config, seed=seed).state_dict()
+
+
+def _newborn(name: str, number: int, config: InductionConfig, *, seed: int) -> Transformer:
+    return Transformer(
+        config.architecture(getattr(config.kinds, name)),
+        generator=generator(seed, "weights", name, str(number)),
     )
 
 
@@ -144,31 +163,36 @@ def _training(kind: Kind, config: InductionConfig) -> TrainConfig:
 
 
 def _look(
-    network: Transformer, probe: Probe, texts: BlockTexts, config: InductionConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Losses by place, losses on single tokens, prefix matching, previous-token scores."""
-    losses = losses_on(network, texts.ids)
-    chosen = stream(0, "single tokens").integers(config.context, size=len(losses))
+    network: Transformer,
+    probe: Probe,
+    world: BlockWorld,
+    ids: np.ndarray,
+    config: InductionConfig,
+    watched: bool,
+) -> tuple[np.ndarray, ...]:
+    """Losses by place and on single tokens, prefix matching, previous-token scores, patterns."""
+    losses = losses_on(network, ids, vocab_size=world.vocab_size, device=config.device)
+    chosen = stream(0, "single tokens").integers(config.looks.length, size=len(losses))
+    read = torch.from_numpy(ids[:HEAD_TEXTS, :-1])
+    patterns = np.empty(0, dtype=np.float16)
     with probe.lock:
         graph = probe.holding(network.state_dict())
-        matching = match_prefixes(graph, probe.world, config)
-        previous = previous_token(graph, torch.from_numpy(texts.ids[:HEAD_TEXTS, :-1]))
-    return (
-        losses.mean(axis=0),
-        losses[np.arange(len(losses)), chosen],
-        matching,
-        previous.cpu().numpy(),
-    )
+        matching = match_prefixes(graph, world, config)
+        previous = previous_token(graph, read).cpu().numpy()
+        if watched:
+            patterns = attention_patterns(graph, read[:1])[:, 0].half().cpu().numpy()
+    single = losses[np.arange(len(losses)), chosen]
+    return losses.mean(axis=0), single, matching, previous, patterns
 
 
 def match_prefixes(graph: Graph, world: BlockWorld, config: InductionConfig) -> np.ndarray:
     """Prefix matching of every head on the same random tokens at every look, `layer head`."""
     scores = prefix_matching(
         graph,
-        length=config.matched,
+        length=config.looks.matched,
         repeats=4,
         num_sequences=HEAD_TEXTS,
-        tokens=torch.arange(world.start),
+        tokens=torch.arange(world.words),  # one written form of each word
         start=world.start,
         generator=torch.Generator().manual_seed(25),
     )
@@ -177,19 +201,19 @@ def match_prefixes(graph: Graph, world: BlockWorld, config: InductionConfig) -> 
 
 @torch.no_grad()
 def losses_on(
-    reader: Callable[[Tensor], Tensor], ids: np.ndarray, *, device: str | torch.device = "cpu"
+    reader: Callable[[Tensor], Tensor], ids: np.ndarray, *, vocab_size: int, device: str
 ) -> np.ndarray:
     """Loss of every token after the first, `text place`, in nats.
 
     Args:
         reader: Token ids to logits.
         ids: Texts, start token first.
+        vocab_size: How many logits a token has.
         device: Where the reader reads.
     """
-    if isinstance(reader, Transformer):
-        device = reader.embed.weight.device
-    rows = []
-    for first in range(0, len(ids), ROWS):
-        some = torch.from_numpy(ids[first : first + ROWS]).to(device)
-        rows.append(token_losses(reader(some[:, :-1]).float(), some[:, 1:]).cpu().numpy())
-    return np.concatenate(rows)
+    found = []
+    rows = max(1, min(256, LOGITS // (vocab_size * ids.shape[1])))
+    for first in range(0, len(ids), rows):
+        some = torch.from_numpy(ids[first : first + rows]).to(device)
+        found.append(token_losses(reader(some[:, :-1]).float(), some[:, 1:]).cpu().numpy())
+    return np.concatenate(found)

@@ -9,6 +9,7 @@ from threading import Lock
 import torch
 
 from glasshouse.errors import InputError
+from glasshouse.models.config import TransformerConfig
 from glasshouse.studies.induction_heads.config import KINDS, InductionConfig
 from glasshouse.studies.induction_heads.course import Course, Probe, grow
 from glasshouse.studies.study import Progress
@@ -25,7 +26,7 @@ class Nursery:
     courses: dict[str, tuple[Course, ...]]
     """By kind, in the order of their numbers; kinds without models are missing."""
     probes: dict[str, Probe]
-    """A graph for each kind."""
+    """A graph for each kind; kinds of one architecture share it."""
 
     def of(self, *names: str) -> list[Course]:
         """Courses of some kinds, those without models left out."""
@@ -50,19 +51,23 @@ def grow_all(config: InductionConfig, *, seed: int, progress: Progress) -> Nurse
             f"device={config.device!r} is not available here; pass --set device=cpu or choose "
             "--preset small"
         )
-    kinds = config.kinds
+    kinds = config.grown
     ticker = _Ticker(sum(kind.models * kind.steps for kind in kinds.values()), progress)
-    probes: dict[str, Probe] = {}
-    for name, kind in kinds.items():  # one after another: torch captures one graph at a time
-        progress(0, 1_000, f"capturing {KINDS[name]}")
-        probes[name] = Probe(kind, config)
+    probes = _probes(config, progress)
     jobs = [(name, number) for name, kind in kinds.items() for number in range(kind.models)]
     jobs.sort(key=lambda job: -kinds[job[0]].steps * kinds[job[0]].layers)
 
     def one(job: tuple[str, int]) -> Course:
         name, number = job
-        tick = lambda: ticker.add(KINDS[name])  # noqa: E731 - one line, used once
-        return grow(name, number, probes[name], config, seed=seed, tick=tick)
+        return grow(
+            name,
+            number,
+            probes[name],
+            config,
+            seed=seed,
+            watched=job == ("two_layers", 0),
+            tick=lambda: ticker.add(KINDS[name]),
+        )
 
     with _threads_restored(), ThreadPoolExecutor(config.workers) as pool:
         futures = {job: pool.submit(one, job) for job in jobs}
@@ -79,6 +84,19 @@ def grow_all(config: InductionConfig, *, seed: int, progress: Progress) -> Nurse
         for name, kind in kinds.items()
     }
     return Nursery(config=config, seed=seed, courses=courses, probes=probes)
+
+
+def _probes(config: InductionConfig, progress: Progress) -> dict[str, Probe]:
+    """A graph for each kind; captured before threads start, for torch captures one at a time."""
+    by_architecture: dict[TransformerConfig, Probe] = {}
+    probes = {}
+    for name, kind in config.grown.items():
+        progress(0, 1_000, f"capturing {KINDS[name]}")
+        architecture = config.architecture(kind)
+        if architecture not in by_architecture:
+            by_architecture[architecture] = Probe(architecture, device=config.device)
+        probes[name] = by_architecture[architecture]
+    return probes
 
 
 @contextmanager

@@ -1,72 +1,34 @@
-"""From losses by place to scores, windows, bends and turns: arithmetic on what was seen."""
-
-from dataclasses import dataclass
+"""From what was seen to shares, bends and turns; scores and windows come from `interpret.icl`."""
 
 import numpy as np
+import torch
+
+from glasshouse.interpret.icl import PhaseWindow, icl_score, phase_window
+from glasshouse.studies.induction_heads.config import InductionConfig
+from glasshouse.studies.induction_heads.course import Course
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
-    """Where a score changes fastest per logarithm of the step."""
-
-    start: float
-    """First step of the window, between looks."""
-    steepest: float
-    """Step of the steepest change."""
-    end: float
-    """Last step of the window."""
-
-    @property
-    def middle(self) -> float:
-        """The middle on a scale of log steps."""
-        return float(np.sqrt(self.start * self.end))
-
-    def distance(self, step: float) -> float:
-        """How far a step lies from the middle, in half-widths on a scale of log steps."""
-        half = np.log(self.end / self.start) / 2
-        return float(abs(np.log(step / self.middle)) / half)
+def icl(losses: np.ndarray, config: InductionConfig) -> np.ndarray:
+    """In-context-learning score in nats of losses by place, `... place`; negative is learning."""
+    scores = icl_score(
+        torch.from_numpy(losses),
+        late=config.looks.late,
+        early=config.looks.early,
+        window=config.looks.window,
+    )
+    return scores.numpy()
 
 
-def icl_scores(losses: np.ndarray, *, early: int, late: int) -> np.ndarray:
-    """In-context-learning score: mean loss of 8 late places less that of 4 early ones, in nats.
-
-    Args:
-        losses: `... place`.
-        early: First of the early places.
-        late: First of the late ones.
-    """
-    return losses[..., late : late + 8].mean(-1) - losses[..., early : early + 4].mean(-1)
+def window_of(course: Course, config: InductionConfig) -> PhaseWindow:
+    """When a model's in-context learning changed."""
+    seen = course.steps > 0
+    return phase_window(course.steps[seen], icl(course.losses[seen], config))
 
 
-def phase_window(steps: np.ndarray, scores: np.ndarray) -> Window:
-    """The window in which the score's derivative by log step exceeds half of its largest.
-
-    The score is read at 200 points evenly spaced in log step, between looks on straight lines; the
-    derivative is taken over the distance of two looks at the place where it is steepest.
-
-    Args:
-        steps: Steps of the looks; the look before the first step is left out.
-        scores: The score at each look.
-    """
-    seen = steps > 0
-    log_steps = np.log(steps[seen])
-    grid = np.linspace(log_steps[0], log_steps[-1], 400)
-    slope = np.abs(_slope(log_steps, scores[seen], grid))
-    peak = int(slope.argmax())
-    inside = slope > slope[peak] / 2
-    first, last = peak, peak
-    while first > 0 and inside[first - 1]:
-        first -= 1
-    while last < len(grid) - 1 and inside[last + 1]:
-        last += 1
-    # A window between two looks would have no width to measure distances by.
-    start, steepest, end = np.exp(grid[[max(first - 1, 0), peak, min(last + 1, len(grid) - 1)]])
-    return Window(start=float(start), steepest=float(steepest), end=float(end))
-
-
-def _slope(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Derivative by centred differences over three looks, read on a grid."""
-    return np.interp(grid, x, np.gradient(y, x))
+def distance_from(window: PhaseWindow, step: float) -> float:
+    """How far a step lies from a window's middle, in half-widths on a scale of log steps."""
+    middle, half = np.log(window.start * window.end) / 2, np.log(window.end / window.start) / 2
+    return float(abs(np.log(step) - middle) / half)
 
 
 def largest_share(steps: np.ndarray, scores: np.ndarray, *, width: float = 0.25) -> float:
@@ -97,14 +59,13 @@ def first_above(steps: np.ndarray, values: np.ndarray, level: float) -> float:
 
 
 def bend(steps: np.ndarray, loss: np.ndarray) -> float:
-    """The step at which the loss, over log steps, stops bending down and bends up, most sharply.
+    """The step at which the loss, over log steps, stops bending down and bends up.
 
-    There the loss falls fastest: its second difference changes sign from negative to positive. Of
-    several such places the one of the steepest fall counts. NaN if there is none.
+    There it falls fastest: its second difference changes sign from negative to positive. Of several
+    such places the one of the steepest fall counts; NaN if there is none.
     """
     seen = steps > 0
-    log_steps = np.log(steps[seen])
-    slope = np.gradient(loss[seen], log_steps)
+    slope = np.gradient(loss[seen], np.log(steps[seen]))
     middles = range(1, len(slope) - 1)
     bottoms = [i for i in middles if slope[i - 1] > slope[i] <= slope[i + 1]]
     if not bottoms:
@@ -112,21 +73,43 @@ def bend(steps: np.ndarray, loss: np.ndarray) -> float:
     return float(steps[seen][min(bottoms, key=lambda i: slope[i])])
 
 
-def principal_path(vectors: np.ndarray) -> tuple[np.ndarray, float]:
-    """A path through many dimensions, drawn in the plane of its two principal components.
+def bump(steps: np.ndarray, loss: np.ndarray) -> float:
+    """How far a loss curve rises above the greatest convex curve under it, per its whole fall."""
+    corners: list[tuple[float, float]] = []
+    for step, value in zip(steps.tolist(), loss.tolist(), strict=True):
+        while len(corners) > 1 and _lies_above(corners[-1], corners[-2], (step, value)):
+            corners.pop()
+        corners.append((step, value))
+    hull = np.interp(steps, *np.array(corners).T)
+    fall = loss[0] - loss[-1]
+    return float((loss - hull).max() / fall) if fall else float("nan")
+
+
+def _lies_above(
+    middle: tuple[float, float], left: tuple[float, float], right: tuple[float, float]
+) -> bool:
+    """Whether a point lies on or above the line between its neighbours."""
+    rise, run = right[1] - left[1], right[0] - left[0]
+    return (middle[1] - left[1]) * run >= rise * (middle[0] - left[0])
+
+
+def principal_paths(*journeys: np.ndarray) -> tuple[list[np.ndarray], float]:
+    """Paths through many dimensions, drawn in the plane of their common two principal components.
 
     Args:
-        vectors: One point a look, `look dimension`.
+        journeys: One point a look, `look dimension`; the same dimensions for all.
 
     Returns:
-        The path, `look 2`, and the share of variance that the plane holds.
+        The paths, `look 2` each, and the share of variance that the plane holds.
     """
-    centred = vectors - vectors.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    return left[:, :2] * sizes[:2], float((sizes[:2] ** 2).sum() / (sizes**2).sum())
+    points = np.concatenate(journeys)
+    left, sizes, _ = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    ends = np.cumsum([len(journey) for journey in journeys])[:-1]
+    share = float((sizes[:2] ** 2).sum() / (sizes**2).sum())
+    return np.split(left[:, :2] * sizes[:2], ends), share
 
 
-def turn(steps: np.ndarray, path: np.ndarray, window: Window) -> float:
+def turn(steps: np.ndarray, path: np.ndarray, window: PhaseWindow) -> float:
     """Angle in degrees between a path's way up to a window's start and its way through the window.
 
     Args:

@@ -1,0 +1,61 @@
+"""Argument 2: when keys see their predecessor, in-context learning comes with less, and earlier."""
+
+import numpy as np
+
+from glasshouse.studies.claims import ClaimResult
+from glasshouse.studies.induction_heads.claims import SMEARED_ONE, SMEARED_TWO
+from glasshouse.studies.induction_heads.evidence import listed, not_grown, over_models
+from glasshouse.studies.induction_heads.grow import Nursery
+from glasshouse.studies.induction_heads.measures import window_of
+from glasshouse.studies.induction_heads.phase_change import gain
+
+
+def claims(nursery: Nursery) -> list[ClaimResult]:
+    """Judge argument 2."""
+    return [_one_layer(nursery), _two_layers(nursery)]
+
+
+def _one_layer(nursery: Nursery) -> ClaimResult:
+    names = ("one_layer", "two_layers", "one_layer_smeared")
+    if not nursery.has(*names):
+        return not_grown(SMEARED_ONE, nursery, *names)
+    trios = list(zip(*(nursery.courses[name] for name in names), strict=False))
+    last = [
+        (gain(two, one, nursery)[-1], gain(smeared, one, nursery)[-1])
+        for one, two, smeared in trios
+    ]
+    values = [float(smeared / two) for two, smeared in last]
+    # A plain 1-layer model of another start: what is left of a gain when nothing is smeared.
+    ones, full = nursery.courses["one_layer"], np.mean([two for two, _ in last])
+    chance = [
+        float(gain(ones[(i + 1) % len(ones)], ones[i], nursery)[-1] / full)
+        for i in range(len(ones))
+    ]
+    return over_models(
+        SMEARED_ONE,
+        values,
+        nursery,
+        text=f"{np.mean(values):.2f} of the two-layer model's gain ({listed(values)})",
+        control=chance,
+        control_text=f"another 1-layer model without smeared keys: {np.mean(chance):.2f}",
+    )
+
+
+def _two_layers(nursery: Nursery) -> ClaimResult:
+    names = ("two_layers", "two_layers_smeared")
+    if not nursery.has(*names):
+        return not_grown(SMEARED_TWO, nursery, *names)
+    plain, smeared = (
+        [window_of(course, nursery.config).steepest for course in nursery.courses[name]]
+        for name in names
+    )
+    values = [after / before for before, after in zip(plain, smeared, strict=False)]
+    others = [plain[(i + 1) % len(plain)] / plain[i] for i in range(len(plain))]
+    return over_models(
+        SMEARED_TWO,
+        values,
+        nursery,
+        text=f"{np.mean(values):.2f} of the step without ({listed(values)})",
+        control=others,
+        control_text=f"another model without smeared keys: {np.mean(others):.2f}",
+    )
