@@ -12,7 +12,7 @@ import glasshouse as package
 from glasshouse.cli.errors import Stopped, os_error_sentence, report_errors
 from glasshouse.errors import InputError
 
-VERBS = ("world", "train", "generate", "studies", "run", "tour")
+VERBS = ("world", "train", "generate", "look", "studies", "run", "tour")
 
 
 class TestHelp:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import glasshouse
-from glasshouse.cli import generate, run, studies, tour, train, world
+from glasshouse.cli import generate, look, run, studies, tour, train, world
 from glasshouse.cli.errors import report_errors
 
 _EPILOG = """\
@@ -63,6 +63,7 @@ app.command("tour", rich_help_panel="Begin here")(tour.tour)
 app.add_typer(world.app, name="world", rich_help_panel="Begin here")
 app.command("train", rich_help_panel="Models")(train.train)
 app.command("generate", rich_help_panel="Models")(generate.generate)
+app.command("look", rich_help_panel="Models")(look.look)
 app.command("studies", rich_help_panel="Papers")(studies.studies)
 app.command("run", rich_help_panel="Papers")(run.run)
 

@@ -69,7 +69,7 @@ def render_page(
     """
     claims = [entry for result in results for entry in result.claims_as_json()]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             title=title,
@@ -79,7 +79,7 @@ def render_page(
             counts=count_verdicts(results),
             num_claims=len(claims),
             claims_json=_json_for_html(claims),
-            css=Markup(_environment().get_template("report.css.j2").render(**_colours())),
+            css=style_sheet(),
         )
     )
 
@@ -218,17 +218,22 @@ def _kind(item: Figure | Table | Text | Transcript) -> str:
     return type(item).__name__.lower()
 
 
+def style_sheet() -> Markup:
+    """The CSS of every page of the house."""
+    return Markup(environment().get_template("report.css.j2").render(**_colours()))
+
+
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """The templates, with everything from outside escaped."""
-    environment = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("glasshouse.report", "templates"),
         autoescape=jinja2.select_autoescape(("html.j2",), default=False),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    templates.filters.update(
         rows=format_rows,
         number=format_number,
         seconds=format_seconds,
@@ -239,8 +244,8 @@ def _environment() -> jinja2.Environment:
         natural_width=natural_width,
         flatten=flatten_config,
     )
-    environment.tests["a_number"] = _is_number
-    environment.globals.update(
+    templates.tests["a_number"] = _is_number
+    templates.globals.update(
         interval_chart=interval_chart, words=_WORDS, count_verdicts=count_verdicts
     )
-    return environment
+    return templates

@@ -1,0 +1,23 @@
+"""A look inside a model: some prompts, what was fed, what was fetched, on one page.
+
+- `ask`: Question, look: run the prompts, keep what the page shows (`session`, `texts`, `lens`)
+- `feeding`: what is fed, in words (`blocks.2.attn.z[head=5, pos=-1]=zero`)
+- `look`: what was found; `view`, `heat`, `page`: how it is shown; `write`: the folder
+"""
+
+from glasshouse.report.look.ask import Question, look
+from glasshouse.report.look.feeding import Feeding, parse_feeding
+from glasshouse.report.look.look import Look
+from glasshouse.report.look.write import PAGE, VALUES, check_out, write_look
+
+__all__ = [
+    "PAGE",
+    "VALUES",
+    "Feeding",
+    "Look",
+    "Question",
+    "check_out",
+    "look",
+    "parse_feeding",
+    "write_look",
+]
