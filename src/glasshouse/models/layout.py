@@ -60,7 +60,8 @@ def lay_out(
         is_causal = True
     elif starts is not None or window is not None or first == 0 or seq > 1:
         # A lone next token without a window may look at everything.
-        bias = attention_bias(here, starts, first + seq, window)
+        slots = torch.arange(first + seq, device=ids.device)
+        bias = attention_bias(here, slots, starts, window)
     turn = None
     if config.positions.kind == "rotary":
         local = config.attention.local
@@ -71,7 +72,7 @@ def lay_out(
     return Layout(kernel, positions, bias, is_causal, turn, first)
 
 
-def window_of(config: TransformerConfig, num_slots: int) -> int | None:
+def window_of(config: TransformerConfig, num_slots: int | torch.SymInt) -> int | None:
     """How far local layers look back, or None where the texts are too short to notice.
 
     A capture serves texts of every length, so there the window always counts.
@@ -83,15 +84,14 @@ def window_of(config: TransformerConfig, num_slots: int) -> int | None:
 
 def attention_bias(
     here: Int[Tensor, " seq"],
+    slots: Int[Tensor, " slot"],
     starts: Int[Tensor, " batch"] | None,
-    num_slots: int,
-    window: int | None = None,
+    window: int | None,
 ) -> Float[Tensor, "row 1 seq slot"]:
     """0 from a row's start, or the window's, up to the token itself, -inf elsewhere.
 
     Padding looks at itself alone: a row of -inf would become NaN.
     """
-    slots = torch.arange(num_slots, device=here.device)
     allowed = (slots <= here[:, None])[None]  # row seq slot
     if window is not None:
         allowed = allowed & (slots > here[:, None] - window)
