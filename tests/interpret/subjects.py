@@ -1,5 +1,6 @@
 """Small models to look into, each captured once, and one whose attention is planned by hand."""
 
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from glasshouse.dataflow import Graph, named
 from glasshouse.models import Transformer
+from glasshouse.models.config import EndsConfig
 
 FAMILIES = ("gpt", "gemma", "neox")
 """Between them: LayerNorm and RMSNorm, learned and rotary positions, shared keys, a wide head,
@@ -47,3 +49,22 @@ class Planned(nn.Module):
 @cache
 def planned() -> Graph:
     return Graph.capture(Planned(), torch.zeros(2, 5, dtype=torch.long))
+
+
+GEMMA_2 = replace(
+    VARIANTS["gemma"], norm="rms_plus_one", post_norms=True, ends=EndsConfig(embed_scale=4.0)
+)
+CONFIGS = VARIANTS | {"post-normed": GEMMA_2}
+
+
+@cache
+def randomised(variant: str) -> Graph:
+    """A model whose biases and gains are not 0 and 1, so that leaving one out is seen."""
+    model = Transformer(CONFIGS[variant], generator=torch.Generator().manual_seed(1)).eval()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.copy_((0 if name.endswith("bias") else 1) + 0.3 * noise)
+    return Graph.capture(model, torch.zeros(2, 4, dtype=torch.long))

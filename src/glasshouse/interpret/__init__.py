@@ -6,6 +6,9 @@
 - `ablation`: a model without some of its heads
 - `patching`: values of one prompt in a run on another: activations, and paths between heads
 - `attribution`: all such patches at once, to first order, and the error of that
+- `edges`: what goes from one part to another: edge patching, EAP and EAP-IG
+- `direct`: a logit as the sum of what each part of the model adds to it
+- `lens`: what a model would predict if it stopped at a layer: logit lens and tuned lens
 - `metrics`: what an experiment measures
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """
@@ -28,6 +31,13 @@ from glasshouse.interpret.circuits import (
     qk_trace,
     v_composition,
 )
+from glasshouse.interpret.direct import LogitParts, direct_logit_attribution
+from glasshouse.interpret.edges import (
+    Edges,
+    edge_attribution,
+    edge_patching,
+    integrated_edge_attribution,
+)
 from glasshouse.interpret.heads import (
     attention_on,
     attention_patterns,
@@ -47,6 +57,14 @@ from glasshouse.interpret.icl import (
     phase_window,
 )
 from glasshouse.interpret.induction import repeated_documents
+from glasshouse.interpret.lens import (
+    LensStep,
+    TunedLens,
+    TunedLensConfig,
+    logit_lens,
+    train_tuned_lens,
+    tuned_lens,
+)
 from glasshouse.interpret.metrics import (
     Metric,
     log_probability,
@@ -58,10 +76,15 @@ from glasshouse.interpret.patching import Patched, activation_patching, path_pat
 
 __all__ = [
     "AttributionError",
+    "Edges",
     "Factored",
+    "LensStep",
+    "LogitParts",
     "Metric",
     "Patched",
     "PhaseWindow",
+    "TunedLens",
+    "TunedLensConfig",
     "ablate_heads",
     "ablation_attribution",
     "activation_patching",
@@ -70,15 +93,20 @@ __all__ = [
     "attribution_error",
     "attribution_patching",
     "copying",
+    "direct_logit_attribution",
     "duplicate_token",
+    "edge_attribution",
+    "edge_patching",
     "icl_derivative",
     "icl_score",
     "induction_score",
+    "integrated_edge_attribution",
     "k_composition",
     "k_matching",
     "log_probability",
     "logit",
     "logit_difference",
+    "logit_lens",
     "loss_by_position",
     "mean_loss",
     "ov_circuits",
@@ -94,5 +122,7 @@ __all__ = [
     "qk_trace",
     "repeated_documents",
     "repeated_tokens",
+    "train_tuned_lens",
+    "tuned_lens",
     "v_composition",
 ]

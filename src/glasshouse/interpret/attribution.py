@@ -6,6 +6,7 @@ Source:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -75,8 +76,19 @@ class AttributionError:
     """(address, estimated change, real change), the largest real change first."""
 
 
-def attribution_error(estimated: Patched, exact: Patched) -> AttributionError:
-    """Compare an estimate with real patching.
+@runtime_checkable
+class Changes(Protocol):
+    """Patches by address and what each changes: `Patched`, or `Edges`."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def change(self) -> Tensor: ...  # noqa: D102
+
+
+def attribution_error(estimated: Changes, exact: Changes) -> AttributionError:
+    """Compare an estimate with real patching, of values or of edges.
 
     Raises:
         InputError: If they are not of the same patches.
