@@ -19,6 +19,7 @@ from glasshouse.dataflow.placement import (
     together,
 )
 from glasshouse.dataflow.placement.explain import explain
+from glasshouse.dataflow.placement.measure import measured_device, measured_seconds
 from glasshouse.errors import InputError
 
 
@@ -172,3 +173,22 @@ class TestConstraints:
         given = [torch.ones(4)]
         placement = place(exported.graph_module, given, logical_devices(2), [on("exp", "cpu:1")])
         assert placement.device_of["index"] == placement.device_of["exp"] == "cpu:1"
+
+
+class TestMeasuring:
+    def test_times_every_node_for_the_cost_model(self, plan, arguments):
+        """What was measured goes straight into a placement."""
+        seconds = measured_seconds(plan.program, arguments, repeats=2)
+        calls = {n.name for n in plan.program.graph.nodes if n.op == "call_function"}
+        assert seconds.keys() == calls
+        options = Options(measured={"cpu:0": seconds})
+        placement = place_plan(plan, rows(4), logical_devices(1), options=options)
+        tensors = sum(seconds[name] for name in placement.device_of)
+        assert placement.estimated_seconds == pytest.approx(tensors)
+
+    def test_finds_speeds_of_this_machine(self):
+        """Positive, and better than a machine of fifty years ago."""
+        device = measured_device("here", repeats=1)
+        assert device.flops_per_second > 1e6
+        assert device.bytes_per_second > 1e6
+        assert 0 < device.call_seconds < 1

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from safetensors.torch import save_file
 from tests.dataflow.small_programs import (
     rows,
@@ -30,6 +31,7 @@ from glasshouse.dataflow.placement import (
     run_steps,
 )
 from glasshouse.dataflow.tracing import write_trace
+from glasshouse.errors import InputError
 
 TRAIN_STEPS = 9
 
@@ -52,6 +54,15 @@ def answer(workers: Workers, folder: Path) -> None:
         save_file(found, folder / "answers.safetensors")
         write_trace(folder / "trace.json", trace)
     assert bool(found) == (workers.rank == 0)
+    refuse_to_disagree(workers)
+
+
+def refuse_to_disagree(workers: Workers) -> None:
+    """Processes with different placements would wait for each other in vain."""
+    mine = [on("layers.0", "cpu:0"), on("layers.1", f"cpu:{workers.rank}")]
+    placement = place_plan(tower_plan(), rows(4), logical_devices(2), mine)
+    with pytest.raises(InputError, match="different placements"):
+        Placed(placement, workers=workers)
 
 
 def train(workers: Workers, folder: Path, death: int | None) -> None:

@@ -1,11 +1,8 @@
 """A plan of a graph, placed: the same question, answered by several devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from torch import Tensor
-
-from glasshouse.dataflow.address import Address
-from glasshouse.dataflow.feeds import FedPart
+from glasshouse.dataflow.feeds import Feed
 from glasshouse.dataflow.placement.constraints import Constraint
 from glasshouse.dataflow.placement.devices import Cluster
 from glasshouse.dataflow.placement.place import Options, Placement, place
@@ -15,9 +12,6 @@ from glasshouse.dataflow.plan import Plan
 from glasshouse.dataflow.values import Values
 from glasshouse.errors import InputError
 
-Fed = Mapping[str, Tensor]
-"""A tensor for every value that the plan was told would be fed."""
-
 
 def place_plan(
     plan: Plan,
@@ -25,7 +19,7 @@ def place_plan(
     cluster: Cluster,
     constraints: Sequence[Constraint] = (),
     *,
-    feed: Fed | None = None,
+    feed: Feed | None = None,
     options: Options | None = None,
 ) -> Placement:
     """Find a device for everything that a plan computes.
@@ -57,7 +51,7 @@ class PlacedPlan:
         self.plan = plan
         self.placed = Placed(placement, workers=workers)
 
-    def run(self, inputs: object = None, *, feed: Fed | None = None) -> Values:
+    def run(self, inputs: object = None, *, feed: Feed | None = None) -> Values:
         """Answer, as the plan would.
 
         Returns:
@@ -78,6 +72,5 @@ class PlacedPlan:
         )
 
 
-def _arguments(plan: Plan, inputs: object, feed: Fed | None) -> list[object]:
-    fed = {name: [FedPart(Address(name), None, given)] for name, given in (feed or {}).items()}
-    return plan.arguments(inputs, fed)
+def _arguments(plan: Plan, inputs: object, feed: Feed | None) -> list[object]:
+    return plan.arguments(inputs, plan.fed_parts(feed or {}))

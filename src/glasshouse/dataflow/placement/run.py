@@ -1,22 +1,25 @@
 """Running a placed program: a thread for each device, or a process for each."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from glasshouse.dataflow.placement.channel import Boxes, Stopped
-from glasshouse.dataflow.placement.partition import Parcel, Part, partition
+from glasshouse.dataflow.placement.partition import Part, partition
 from glasshouse.dataflow.placement.place import Placement, is_size
-from glasshouse.dataflow.placement.sizes import bound_symbols, evaluated
+from glasshouse.dataflow.placement.sizes import bound_symbols, evaluated, symbol_sources
+from glasshouse.dataflow.placement.wire import Wire
 from glasshouse.dataflow.placement.workers import Workers
 from glasshouse.dataflow.tracing import Event, Trace, trace_program
 from glasshouse.errors import InputError
 
+Outputs = dict[int, Tensor]
+"""Outputs of the whole program, by number."""
 Call = Callable[[Part, Sequence[object]], tuple[Tensor, ...]]
 """How a part is run: as it is, or traced."""
 
@@ -36,7 +39,8 @@ class Placed:
             workers: The processes, one for each device; None: this process, a thread for each.
 
         Raises:
-            InputError: If there are not as many processes as devices.
+            InputError: If there are not as many processes as devices, or not all of them have the
+                same placement.
         """
         devices = placement.cluster.names
         if workers is not None and workers.count != len(devices):
@@ -44,14 +48,25 @@ class Placed:
                 f"{workers.count} processes for {len(devices)} devices ({', '.join(devices)}); "
                 f"start {len(devices)} processes"
             )
+        self.parts = partition(placement)
+        if workers is not None and len(set(workers.exchange(_digest(self.parts)))) > 1:
+            raise InputError(
+                "the processes have different placements; where costs were measured, take those "
+                "of one process everywhere: workers.exchange(costs)[0]"
+            )
         self.placement = placement
         self.workers = workers
-        self.parts = partition(placement)
         self.variables: dict[str, Tensor] = {}
         """What this process keeps from run to run, by placeholder."""
         self._placeholders = [
             node.name for node in placement.program.graph.nodes if node.op == "placeholder"
         ]
+        self._sizes = [
+            node
+            for node in placement.program.graph.nodes
+            if node.op == "call_function" and is_size(node)
+        ]
+        self._sources = symbol_sources(placement.program)
         self._threads = ThreadPoolExecutor(len(devices)) if workers is None else None
 
     @property
@@ -65,7 +80,7 @@ class Placed:
         here = self.parts if self.workers is None else [self.parts[self.workers.rank]]
         return {name for part in here for name in part.inputs} & self.variable_names
 
-    def run(self, arguments: Sequence[object]) -> dict[int, Tensor]:
+    def run(self, arguments: Sequence[object]) -> Outputs:
         """Run once; every process calls this with the same arguments.
 
         Args:
@@ -73,19 +88,19 @@ class Placed:
                 only, unless they were restored.
 
         Returns:
-            The program's outputs by number, where the results are wanted; elsewhere none.
+            The program's outputs by number, but for those that variables take, where the results
+            are wanted; elsewhere none.
 
         Raises:
             WorkerLost: If another process has died, failed or fallen silent.
         """
         return self._execute(arguments, _call)
 
-    def trace(self, arguments: Sequence[object]) -> tuple[dict[int, Tensor], Trace]:
+    def trace(self, arguments: Sequence[object]) -> tuple[Outputs, Trace]:
         """Run once and note when each node ran, on every device.
 
         Returns:
-            What `run` returns, and the trace: of all devices in the first process, elsewhere of
-            this one.
+            What `run` returns, and the trace of all devices.
         """
         events: list[Event] = []
 
@@ -100,10 +115,10 @@ class Placed:
         outputs = self._execute(arguments, traced)
         wall = time.perf_counter() - start
         if self.workers is not None:
-            events = [event for theirs in self.workers.gather(events) for event in theirs]
+            events = [event for theirs in self.workers.exchange(events) for event in theirs]
         return outputs, Trace(events=tuple(events), wall_seconds=wall)
 
-    def _execute(self, arguments: Sequence[object], call: Call) -> dict[int, Tensor]:
+    def _execute(self, arguments: Sequence[object], call: Call) -> Outputs:
         """Run every part that belongs here, and keep its variables."""
         values = self._values(arguments)
         if self.workers is None:
@@ -121,7 +136,6 @@ class Placed:
 
     def _values(self, arguments: Sequence[object]) -> dict[str, Any]:
         """What every placeholder and size of the program stands for in this run."""
-        program = self.placement.program
         if len(self._placeholders) != len(arguments):
             raise InputError(
                 f"{len(arguments)} arguments for a program of {len(self._placeholders)}"
@@ -132,36 +146,33 @@ class Placed:
                 values[name] = value
             elif values[name] is not value:  # restored: put it where the program will write
                 values[name].copy_(value)
-        self._symbols = bound_symbols(program, arguments)
-        for node in program.graph.nodes:
-            if node.op == "call_function" and is_size(node):
-                values[node.name] = evaluated(node.meta["val"], self._symbols)
+        self._symbols = bound_symbols(self._sources, arguments)
+        for node in self._sizes:
+            values[node.name] = evaluated(node.meta["val"], self._symbols)
         return values
 
-    def _run_in_threads(self, values: Mapping[str, object], call: Call) -> dict[int, Tensor]:
+    def _run_in_threads(self, values: Mapping[str, object], call: Call) -> Outputs:
+        """Run the part that returns the results in this thread, the others beside it."""
         assert self._threads is not None
         cluster = self.placement.cluster
         parcels = {p.key: p for part in self.parts for p in part.parcels}
         boxes = Boxes({key: cluster.device(p.receiver).kind for key, p in parcels.items()})
-        started = [
-            self._threads.submit(
-                _run_part, part, boxes, values, cluster.device(part.device).kind, call
-            )
-            for part in self.parts
-        ]
-        wait(started, return_when=FIRST_EXCEPTION)
-        if any(f.done() and f.exception() for f in started):
-            boxes.stop()
-            wait(started)
-            raise _first_failure(started)
-        return {number: value for f in started for number, value in f.result().items()}
 
-    def _run_here(
-        self, workers: Workers, values: Mapping[str, object], call: Call
-    ) -> dict[int, Tensor]:
+        def run(part: Part) -> Outputs:
+            try:
+                return _run_part(part, boxes, values, cluster.device(part.device).kind, call)
+            except BaseException:
+                boxes.stop()
+                raise
+
+        home = [part for part in self.parts if part.device == self.placement.results_at]
+        away = [self._threads.submit(run, part) for part in self.parts if part not in home]
+        return _joined([*(_outcome(run, p) for p in home), *(_outcome(f.result) for f in away)])
+
+    def _run_here(self, workers: Workers, values: Mapping[str, object], call: Call) -> Outputs:
         part = self.parts[workers.rank]
         kind = self.placement.cluster.devices[workers.rank].kind
-        channel = _Wire(workers, part, self.placement.cluster.names, self._symbols, kind)
+        channel = Wire(workers, part, self.placement.cluster.names, self._symbols, kind)
         outputs = _run_part(part, channel, values, kind, call)
         channel.finish_sends()
         return outputs
@@ -169,7 +180,7 @@ class Placed:
 
 def _run_part(
     part: Part, channel: object, values: Mapping[str, object], kind: str, call: Call
-) -> dict[int, Tensor]:
+) -> Outputs:
     """Run one device's program."""
     device = torch.device(kind)
     inputs = [values[name] for name in part.inputs]
@@ -179,56 +190,24 @@ def _run_part(
     return dict(zip(part.outputs, results, strict=True))
 
 
-def _first_failure(futures: Sequence[Future]) -> BaseException:
-    """The error that stopped a run, rather than those of devices that were stopped by it."""
-    errors = [error for f in futures if (error := f.exception()) is not None]
-    return next((error for error in errors if not isinstance(error, Stopped)), errors[0])
+def _digest(parts: Sequence[Part]) -> str:
+    """What two processes must have in common to run a program together."""
+    code = [part.program.code for part in parts]
+    numbers = [(parcel.key, parcel.number) for part in parts for parcel in part.parcels]
+    return hashlib.sha256(f"{code}{numbers}".encode()).hexdigest()
 
 
-class _Wire:
-    """The messages of one run of one process, over torch.distributed."""
+def _outcome(work: Callable[..., Outputs], *arguments: object) -> Outputs | BaseException:
+    """What a part returns, or the error that it ends in."""
+    try:
+        return work(*arguments)
+    except BaseException as error:
+        return error
 
-    def __init__(
-        self,
-        workers: Workers,
-        part: Part,
-        devices: Sequence[str],
-        symbols: Mapping[object, int],
-        kind: str,
-    ) -> None:
-        self.workers = workers
-        self.parcels = {parcel.key: parcel for parcel in part.parcels}
-        self.devices = devices
-        self.symbols = symbols
-        self.device = torch.device(kind)
-        self.sent: list[tuple[dist.Work, Tensor, int]] = []
 
-    def send(self, key: str, value: Tensor) -> None:
-        """Begin to send; the value is kept until it is through."""
-        parcel = self.parcels[key]
-        peer = self.devices.index(parcel.receiver)
-        value = value.contiguous().cpu()
-        work = self.workers.send(value, to=peer, tag=parcel.number)
-        self.sent.append((work, value, peer))
-
-    def start_receive(self, key: str) -> tuple[dist.Work, Tensor, int]:
-        """Make room and begin to receive."""
-        parcel = self.parcels[key]
-        peer = self.devices.index(parcel.sender)
-        buffer = torch.empty(self._shape(parcel), dtype=parcel.dtype)
-        return self.workers.receive(buffer, source=peer, tag=parcel.number), buffer, peer
-
-    def finish_receive(self, ticket: tuple[dist.Work, Tensor, int]) -> Tensor:
-        """Wait for a value."""
-        work, buffer, peer = ticket
-        self.workers.finish(work, peer=peer)
-        return buffer.to(self.device)
-
-    def finish_sends(self) -> None:
-        """Wait until everything sent is through."""
-        for work, _, peer in self.sent:
-            self.workers.finish(work, peer=peer)
-        self.sent.clear()
-
-    def _shape(self, parcel: Parcel) -> list[int]:
-        return [int(evaluated(size, self.symbols)) for size in parcel.value.shape]
+def _joined(outcomes: Sequence[Outputs | BaseException]) -> Outputs:
+    """All outputs; or the error that stopped the run, rather than those of who was stopped."""
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if errors:
+        raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
+    return {k: v for found in outcomes if isinstance(found, dict) for k, v in found.items()}

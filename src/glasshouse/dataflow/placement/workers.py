@@ -26,6 +26,9 @@ _LAST_WORDS = 2**20
 _NOTHING = _LAST_WORDS + 1
 """Tag of a message that nobody sends."""
 _LEFT = -1
+"""Last words of one that has finished; others say the rank of whoever failed."""
+_SOMEBODY = -2
+"""In place of a rank that nobody knows."""
 _FOREVER = timedelta(days=365)
 _GRACE_SECONDS = 2.0
 """How long to wait for the reason when a connection breaks."""
@@ -39,12 +42,15 @@ class WorkerLost(GlasshouseError):
 class Workers:
     """This process among those that run a program together."""
 
-    def __init__(self, *, timeout_seconds: float = 60.0) -> None:
-        """Listen to all others; the process group must have been joined."""
-        self.rank, self.count = dist.get_rank(), dist.get_world_size()
+    def __init__(self, group: dist.ProcessGroup, *, timeout_seconds: float) -> None:
+        """Listen to all others of a gloo group; `joined_workers` is the door to this."""
+        self.rank, self.count = dist.get_rank(group), dist.get_world_size(group)
         self.timeout_seconds = timeout_seconds
+        self._group = group
         self._last_words: dict[int, int] = {}
         self._culprit: int | None = None
+        self._waits_for: tuple[int, float] | None = None
+        """Whose answer is awaited, and until when."""
         self._lock = threading.Lock()
         self._watchers = [
             threading.Thread(target=self._watch, args=(peer,), daemon=True)
@@ -57,13 +63,13 @@ class Workers:
         """Begin to send; the value must not change until it is through."""
         self.check()
         with self._explained(to):
-            return dist.isend(value, dst=to, tag=tag)  # type: ignore[return-value]
+            return self._isend(value, to, tag)
 
     def receive(self, buffer: Tensor, *, source: int, tag: int) -> dist.Work:
         """Begin to receive into a buffer."""
         self.check()
         with self._explained(source):
-            return dist.irecv(buffer, src=source, tag=tag)  # type: ignore[return-value]
+            return self._irecv(buffer, source, tag)
 
     def finish(self, work: dist.Work, *, peer: int) -> None:
         """Wait until something sent or received is through.
@@ -80,19 +86,19 @@ class Workers:
         Raises:
             WorkerLost: If one of them never will.
         """
-        with self._explained(None):
-            dist.barrier()
+        with self._explained():
+            dist.barrier(self._group)
 
-    def gather(self, mine: Any) -> list[Any]:
-        """What every process has, in the first; elsewhere only what this one has.
+    def exchange(self, mine: object) -> list[Any]:
+        """What every process has, by rank; for small things, since they are pickled.
 
         Raises:
             WorkerLost: If one of them has died, failed or fallen silent.
         """
-        all_of_them = [None] * self.count if self.rank == 0 else None
-        with self._explained(None):
-            dist.gather_object(mine, all_of_them)
-        return all_of_them or [mine]
+        found: list[Any] = [None] * self.count
+        with self._explained():
+            dist.all_gather_object(found, mine, group=self._group)
+        return found
 
     def check(self) -> None:
         """Notice if the run has failed somewhere.
@@ -113,7 +119,7 @@ class Workers:
         """Give up the process group, once nobody listens any more."""
         for watcher in self._watchers:
             watcher.join(_GRACE_SECONDS)
-        dist.destroy_process_group()
+        dist.destroy_process_group(self._group)
 
     def abandon(self, culprit: int | None = None) -> None:
         """End the run because of a failure: tell the others whose it was, and break off.
@@ -129,8 +135,7 @@ class Workers:
         # gloo closes all connections of a process when one of its receives runs out of time.
         for peer in self._others():
             with suppress(RuntimeError):
-                nothing = dist.irecv(torch.empty(1), src=peer, tag=_NOTHING)
-                nothing.wait(timedelta(milliseconds=1))  # type: ignore[union-attr]
+                self._irecv(torch.empty(1), peer, _NOTHING).wait(timedelta(milliseconds=1))
 
     def _others(self) -> list[int]:
         return [rank for rank in range(self.count) if rank != self.rank]
@@ -139,10 +144,17 @@ class Workers:
         """Listen for the last words of another process; to hear none tells enough."""
         words = torch.full((1,), peer)
         with suppress(RuntimeError):
-            dist.irecv(words, src=peer, tag=_LAST_WORDS).wait(_FOREVER)  # type: ignore[union-attr]
+            self._irecv(words, peer, _LAST_WORDS).wait(_FOREVER)
         self._last_words[peer] = int(words)
         if self._last_words[peer] != _LEFT:
-            self.abandon(self._last_words[peer])
+            overdue = self._overdue()  # then it was our own patience that broke the connection
+            self.abandon(self._last_words[peer] if overdue is None else overdue)
+
+    def _overdue(self) -> int | None:
+        """Who has kept this process waiting for too long."""
+        if self._waits_for is None or time.monotonic() < self._waits_for[1]:
+            return None
+        return self._waits_for[0]
 
     def _say(self, words: int) -> None:
         """Tell everyone who may still listen."""
@@ -150,41 +162,57 @@ class Workers:
         farewells = []
         for peer in listeners:
             with suppress(RuntimeError):
-                farewells.append(dist.isend(torch.full((1,), words), dst=peer, tag=_LAST_WORDS))
+                farewells.append(self._isend(torch.full((1,), words), peer, _LAST_WORDS))
         for farewell in farewells:
             with suppress(RuntimeError):
-                farewell.wait(timedelta(seconds=_GRACE_SECONDS))  # type: ignore[union-attr]
+                farewell.wait(timedelta(seconds=_GRACE_SECONDS))
+
+    def _isend(self, value: Tensor, peer: int, tag: int) -> dist.Work:
+        work = dist.isend(value, group=self._group, group_dst=peer, tag=tag)
+        assert work is not None  # it is only for processes outside of the group
+        return work
+
+    def _irecv(self, buffer: Tensor, peer: int, tag: int) -> dist.Work:
+        work = dist.irecv(buffer, group=self._group, group_src=peer, tag=tag)
+        assert work is not None
+        return work
 
     @contextmanager
-    def _explained(self, peer: int | None) -> Iterator[None]:
+    def _explained(self, peer: int = _SOMEBODY) -> Iterator[None]:
         """Turn torch's error about a connection into a sentence about a worker."""
-        started = time.monotonic()
+        self._waits_for = (peer, time.monotonic() + self.timeout_seconds)
         try:
             yield
         except RuntimeError as error:
-            if time.monotonic() - started >= self.timeout_seconds and self._culprit is None:
-                self.abandon(peer)
-                raise self._silent(peer) from error
+            overdue = self._overdue()
+            if overdue is not None:
+                self.abandon(overdue)
+                raise WorkerLost(
+                    f"{self._called(overdue)} has not answered for timeout_seconds="
+                    f"{self.timeout_seconds:g}; {_WAY_OUT}, or allow more time"
+                ) from error
             for watcher in self._watchers:  # they know, or will in a moment, why it broke
                 if self._culprit is None:
                     watcher.join(_GRACE_SECONDS)
             raise self._lost() from error
-
-    def _silent(self, peer: int | None) -> WorkerLost:
-        return WorkerLost(
-            f"worker {'?' if peer is None else peer} of {self.count} has not answered for "
-            f"{self.timeout_seconds:g} seconds; {_WAY_OUT}"
-        )
+        finally:
+            self._waits_for = None
 
     def _lost(self) -> WorkerLost:
         if self._culprit is None:
             return WorkerLost(f"worker {self.rank} waits for workers that have left the run")
-        return WorkerLost(f"worker {self._culprit} of {self.count} has died or failed; {_WAY_OUT}")
+        return WorkerLost(f"{self._called(self._culprit)} has died or failed; {_WAY_OUT}")
+
+    def _called(self, rank: int) -> str:
+        return "a worker" if rank == _SOMEBODY else f"worker {rank} of {self.count}"
 
 
 @contextmanager
-def joined_workers(*, timeout_seconds: float = 60.0) -> Iterator[Workers]:
+def joined_workers(*, timeout_seconds: float = 120.0) -> Iterator[Workers]:
     """Join the processes that `torchrun` started, and leave them at the end.
+
+    A process group that has been joined already is left as it is; the workers then talk in a gloo
+    group beside it.
 
     Args:
         timeout_seconds: How long another process may keep this one waiting; longer than the
@@ -193,15 +221,20 @@ def joined_workers(*, timeout_seconds: float = 60.0) -> Iterator[Workers]:
     Raises:
         InputError: If this process was not started by `torchrun` or alike.
     """
-    if not dist.is_initialized():
+    patience = timedelta(seconds=timeout_seconds)
+    if dist.is_initialized():
+        group = dist.new_group(backend="gloo", timeout=patience)
+    else:
         try:
-            dist.init_process_group("gloo", timeout=timedelta(seconds=timeout_seconds))
+            dist.init_process_group("gloo", timeout=patience)
         except ValueError as error:
             raise InputError(
                 "joined_workers() needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the "
                 "environment; start the script with torchrun"
             ) from error
-    workers = Workers(timeout_seconds=timeout_seconds)
+        group = dist.group.WORLD
+    assert isinstance(group, dist.ProcessGroup)  # every process belongs to it
+    workers = Workers(group, timeout_seconds=timeout_seconds)
     try:
         yield workers
         workers.leave()
