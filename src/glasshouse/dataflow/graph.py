@@ -25,6 +25,7 @@ from glasshouse.dataflow.program import FeedKind, Signature, make_program, varia
 from glasshouse.dataflow.question import Fetch, fed_parts, resolve, several
 from glasshouse.dataflow.simplify import simplify
 from glasshouse.dataflow.steps import Step
+from glasshouse.dataflow.stored import capture_once
 from glasshouse.dataflow.sweep import run_sweep
 from glasshouse.dataflow.tracing import Trace, trace_program, write_trace
 from glasshouse.dataflow.values import Value, Values
@@ -58,6 +59,7 @@ class Graph:
         example: Example,
         *,
         free_axes: Mapping[str, Sequence[int]] | None = None,
+        cache: Path | None = None,
     ) -> "Graph":
         """Capture a module with torch.export.
 
@@ -67,10 +69,14 @@ class Graph:
             example: One tensor, several in order, or by argument name. Only shapes and types count.
             free_axes: For each argument, the axes whose length may change between runs; None: all
                 that the code leaves open.
+            cache: A folder that keeps graphs, so that the same code is traced once and read from
+                there by later processes; None: always trace.
 
         Raises:
             InputError: If the module cannot be captured; the message names the line.
         """
+        if cache is not None:
+            return cls(module, capture_once(module, example, Path(cache), free_axes=free_axes))
         return cls(module, capture(module, example, free_axes=free_axes))
 
     @property
