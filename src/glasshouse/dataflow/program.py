@@ -10,6 +10,7 @@ buffers and its own inputs as they were, but for the variables that the signatur
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -137,7 +138,7 @@ class _Builder:
         given = {symbol for node in self._replaced() for symbol in _symbols(node)}
         needed: set[fx.Node] = set()
         stack = [self._captured.names[name] for name in self._signature.fetch]
-        assigned = {self._memory.root(node) for node in self._assigned().values()}
+        assigned = {self._memory.root(node) for node in self._assigned.values()}
         stack += [w for w in self._memory.writes if self._memory.written_by(w) & assigned]
         while stack:
             node = stack.pop()
@@ -154,6 +155,7 @@ class _Builder:
             stack.extend(self._memory.writes_before(node))
         return needed
 
+    @cached_property
     def _assigned(self) -> dict[str, fx.Node]:
         known = variables(self._captured)
         return {name: known[name] for name in self._signature.assign}
@@ -188,7 +190,7 @@ class _Builder:
 
     def _protect_variables(self) -> tuple[str, ...]:
         """Let code write into copies of what must stay as it is; name what it may write into."""
-        assigned = self._assigned()
+        assigned = self._assigned
         for node, copy in list(self._copies.items()):
             is_written = self._memory.root(node) in self._last_write
             if is_written and node not in assigned.values():
@@ -233,7 +235,7 @@ class _Builder:
             value.meta = dict(node.meta)
         _call(value, node)
         is_written_later = self._last_write.get(root, -1) > self._memory.place.get(node, 0)
-        is_variable = root in map(self._memory.root, self._assigned().values())
+        is_variable = root in map(self._memory.root, self._assigned.values())
         if not (is_written_later or is_variable):
             return value
         if is_fed:  # the code goes on with a copy: what was fed stays as it was
