@@ -1,5 +1,7 @@
 """Programs of a few nodes, and a training step, for tests of placement and tracing."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -28,8 +30,8 @@ class Tower(nn.Module):
         return first + third / x.shape[0]
 
 
-def tower_plan() -> Plan:
-    return Graph.capture(Tower(), torch.zeros(4, WIDTH)).plan(["layers.*", "output"])
+def tower_plan(feed: Sequence[str] = ()) -> Plan:
+    return Graph.capture(Tower(), torch.zeros(4, WIDTH)).plan(["layers.*", "output"], feed)
 
 
 def rows(count: int, seed: int = 1) -> Tensor:

@@ -119,6 +119,12 @@ class TestPlace:
         with pytest.raises(InputError, match=r"linear_default fits on no device.*a 100.*batch"):
             place_plan(plan, rows(4), tiny)
 
+    def test_keeps_room_for_the_results(self, plan):
+        """Four results of 128 bytes do not fit in 300, wherever they were computed."""
+        devices = (Device(name="a", memory_bytes=300), Device(name="b"))
+        with pytest.raises(InputError, match=r"results.*memory of a; name another device"):
+            place_plan(plan, rows(4), Cluster(devices=devices), [on("**", "b")])
+
     def test_explains_itself(self, plan):
         """Device, modules, time, bytes and memory, by the names of values."""
         wishes = [on("layers.1", "cpu:1"), on("layers.0", "cpu:0"), on("layers.2", "cpu:0")]

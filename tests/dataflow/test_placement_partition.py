@@ -9,6 +9,7 @@ from tests.dataflow.small_programs import (
     training_program,
 )
 
+from glasshouse.dataflow import Graph
 from glasshouse.dataflow.placement import (
     Cluster,
     Device,
@@ -88,6 +89,16 @@ class TestThreads:
             assert found.keys() == expected.keys()
             assert all(torch.equal(found[name], expected[name]) for name in expected)
 
+    def test_take_feeds_as_the_plan_does(self):
+        """A function of a part of a value runs where the value is made."""
+        plan = tower_plan(feed=["layers.0[...]"])
+        feed = {"layers.0[:, 0]": lambda column: column * 0}
+        placement = place_plan(plan, rows(4), logical_devices(3), SPLIT, feed=feed)
+        found = PlacedPlan(plan, placement).run(rows(4), feed=feed)
+        expected = plan.run(rows(4), feed=feed)
+        assert not found["layers.0"][:, 0].any()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+
     def test_pass_on_the_error_of_the_device_that_failed(self, plan):
         """Not that of another which waited for it in vain."""
         placed = Placed(place_plan(plan, rows(4), logical_devices(3), SPLIT))
@@ -156,20 +167,19 @@ class TestVariables:
                 self.register_buffer("total", torch.zeros(3))
 
             def forward(self, x):
-                self.total.add_(x.exp())
+                self.total.add_(torch.ones_like(x))
                 return self.total * 2
 
         module = Counter()
-        program = torch.export.export(module, (torch.zeros(3),), strict=False).graph_module
-        placement = place(
-            program, [module.total, torch.zeros(3)], logical_devices(2), [on("mul", "cpu:1")]
-        )
-        assert {placement.device_of[name] for name in ("b_total", "add_", "mul")} == {"cpu:1"}
-        placed = Placed(placement)
-        for _ in range(3):
-            outputs = placed.run([module.total, torch.zeros(3)])
-        assert outputs[0].tolist() == [6.0, 6.0, 6.0]
-        assert placed.variables["b_total"].tolist() == [3.0, 3.0, 3.0]
+        plan = Graph.capture(module, torch.zeros(3)).plan("output", assign="total")
+        wishes = [on("output", "cpu:1")]
+        placement = place_plan(plan, torch.zeros(3), logical_devices(2), wishes)
+        assert set(placement.device_of.values()) == {"cpu:1"}
+        run = PlacedPlan(plan, placement)
+        doubled = [run.run(torch.zeros(3))["output"].tolist() for _ in range(3)]
+        assert doubled == [[2.0] * 3, [4.0] * 3, [6.0] * 3]
+        assert [v.tolist() for v in run.placed.variables.values()] == [[3.0, 3.0, 3.0]]
+        assert module.total.tolist() == [3.0, 3.0, 3.0]
 
     def test_must_be_outputs_of_the_program(self):
         """An output number that does not exist is the caller's mistake."""

@@ -206,10 +206,15 @@ def _play(
         device = min(fitting, key=lambda name: run.end_if(node, name))
         chosen[id(group)] = device
         run.put(node, device)
-    kept = set(options.variables.values())
+    kept, home = set(options.variables.values()), options.results_at or cluster.names[0]
     for number, node in enumerate(output_nodes(program)):
         if node.name not in everywhere and number not in kept:
-            run.fetch(node, options.results_at or cluster.names[0])
+            run.fetch(node, home)
+    if run.peak.get(home, 0) > cluster.device(home).memory_bytes:
+        return InputError(
+            f"the results ({run.peak[home]} bytes with what else is held) do not fit in the "
+            f"memory of {home}; name another device as results_at, or fetch less"
+        )
     return run
 
 

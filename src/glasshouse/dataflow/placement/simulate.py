@@ -82,7 +82,8 @@ class Simulation:
     def fits(self, node: fx.Node, device: str) -> bool:
         """Whether a device has memory for a node's result and for what it reads."""
         held = self.held.get(device, {})
-        more = sum(size for storage, size in self._memory(node).items() if storage not in held)
+        needed = self._memory(node, device)
+        more = sum(size for storage, size in needed.items() if storage not in held)
         return sum(held.values()) + more <= self.cluster.device(device).memory_bytes
 
     def put(self, node: fx.Node, device: str) -> None:
@@ -95,12 +96,18 @@ class Simulation:
         self.starts[node.name], self.ends[node.name] = start, start + took
         self.free[device] = start + took
         self.busy[device] = self.busy.get(device, 0.0) + took
-        self._hold(node, device)
+        self._hold(self._memory(node, device), device)
+        for storage in self.releases.get(node.name, ()):
+            for holder in self.held.values():
+                holder.pop(storage, None)
 
     def fetch(self, node: fx.Node, device: str) -> None:
         """Bring a node's result to the device that wants it at the end."""
         if self.device_of[node.name] != device and (node.name, device) not in self.messages:
             self._record([self._message(node, device, self._links)])
+            cost = self.costs[node.name]
+            if cost.storage is not None:
+                self._hold({cost.storage: cost.bytes_made}, device)
 
     def arguments(self, node: fx.Node) -> list[fx.Node]:
         """What a node reads that some device must have made."""
@@ -136,19 +143,22 @@ class Simulation:
             self.messages[message.value, message.receiver] = message
             self._links[way] = max(self._links.get(way, 0.0), through)
 
-    def _memory(self, node: fx.Node) -> dict[int, int]:
-        """Memory that a node reads and writes, with sizes."""
-        costs = [self.costs[n.name] for n in (node, *node.all_input_nodes) if n.op != "output"]
-        return {cost.storage: cost.storage_bytes for cost in costs if cost.storage is not None}
+    def _memory(self, node: fx.Node, device: str) -> dict[int, int]:
+        """Memory that a node reads and writes on a device; of what is received, the value alone."""
+        sizes = {}
+        for touched in (node, *node.all_input_nodes):
+            cost = self.costs[touched.name]
+            if cost.storage is not None:
+                is_received = self.device_of.get(touched.name, device) != device
+                sizes[cost.storage] = cost.bytes_made if is_received else cost.storage_bytes
+        return sizes
 
-    def _hold(self, node: fx.Node, device: str) -> None:
-        """Take memory for a node, then give back what nobody reads after it."""
+    def _hold(self, memory: Mapping[int, int], device: str) -> None:
+        """Take memory."""
         held = self.held.setdefault(device, {})
-        held |= self._memory(node)
+        for storage, size in memory.items():
+            held[storage] = max(size, held.get(storage, 0))
         self.peak[device] = max(self.peak.get(device, 0), sum(held.values()))
-        for storage in self.releases.get(node.name, ()):
-            for holder in self.held.values():
-                holder.pop(storage, None)
 
 
 def message_bytes(cost: NodeCost, *, compress: bool) -> int:
