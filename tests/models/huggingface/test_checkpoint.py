@@ -118,6 +118,32 @@ class TestOlderNames:
             LanguageModel.load(directory)
 
 
+class TestGemma3WithEyes:
+    @pytest.mark.parametrize(
+        "prefix", ["language_model.model.", "model.language_model."], ids=["older", "newer"]
+    )
+    def test_is_read_as_its_language_model(self, prefix, copied, tmp_path):
+        """Released from 4B on; the part that sees is left out, and the rest is saved as text."""
+        directory = copied("gemma 3")
+        settings = json.loads((directory / "config.json").read_text())
+        text = {k: v for k, v in settings.items() if k not in ("dtype", "architectures")}
+        both = {
+            "model_type": "gemma3",
+            "text_config": text,
+            "vision_config": {},
+            "dtype": "float32",
+        }
+        (directory / "config.json").write_text(json.dumps(both))
+        eyes = {"vision_tower.x.weight": torch.ones(2), "multi_modal_projector.y": torch.ones(2)}
+        change_weights(directory, lambda w: renamed(w, "model.", prefix) | eyes)
+        model = LanguageModel.load(directory)
+        theirs = reference("gemma 3")(IDS).logits
+        torch.testing.assert_close(model.network(IDS), theirs, atol=1e-4, rtol=1e-4)
+        model.save(tmp_path / "text")
+        assert eager(tmp_path / "text").config.model_type == "gemma3_text"
+        assert torch.equal(eager(tmp_path / "text")(IDS).logits, theirs)
+
+
 class TestShards:
     def test_are_read_as_one(self, tmp_path):
         """Large checkpoints come in many files and an index."""

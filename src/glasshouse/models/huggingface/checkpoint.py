@@ -13,6 +13,7 @@ from glasshouse.models.config import TransformerConfig
 from glasshouse.models.huggingface.convert import to_ours, to_theirs
 from glasshouse.models.huggingface.families import FAMILIES
 from glasshouse.models.huggingface.family import Family
+from glasshouse.models.huggingface.gemma import GEMMA3, GEMMA3_DEFAULTS, GEMMA3_WITH_EYES
 from glasshouse.models.huggingface.settings import Settings
 from glasshouse.models.huggingface.shards import WEIGHTS, read_tensors
 from glasshouse.models.transformer import Transformer
@@ -64,7 +65,8 @@ def read_checkpoint(
         RunError: If the config lacks a field or asks for what our Transformer does not compute, or
             if weights are missing, damaged, pickled or of other shapes.
     """
-    family, settings = family_of(settings)
+    settings = language_part(settings)
+    family = FAMILIES[settings.model_type]
     config = read_config(family, settings)
     tensors = read_tensors(directory, allow_pickle=allow_pickle)
     network = to_ours(family, config, tensors, directory)
@@ -82,14 +84,20 @@ def carried_files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
+def language_part(settings: Settings) -> Settings:
+    """Of a Gemma 3 that also sees, the config of the part that reads and writes."""
+    text = settings.part("text_config") if settings.model_type == GEMMA3_WITH_EYES else None
+    if text is None:
+        return settings
+    shared = ("torch_dtype", "dtype", "eos_token_id", "bos_token_id", "pad_token_id")
+    fields = {name: settings.fields[name] for name in shared if name in settings.fields}
+    head = {"model_type": GEMMA3.model_type, "architectures": [GEMMA3.architecture]}
+    return Settings(settings.path, GEMMA3_DEFAULTS | fields | dict(text.fields) | head)
+
+
 def is_known(settings: Settings) -> bool:
     """Whether a config describes one of our families."""
-    return settings.model_type in FAMILIES
-
-
-def family_of(settings: Settings) -> tuple[Family, Settings]:
-    """The family of a config, and the part of the config that describes the language model."""
-    return FAMILIES[settings.model_type], settings
+    return language_part(settings).model_type in FAMILIES
 
 
 def read_config(family: Family, settings: Settings) -> TransformerConfig:

@@ -199,10 +199,25 @@ GEMMA2 = replace(
     write=write_gemma2,
     layers=POST_NORMS,
 )
+GEMMA3_WITH_EYES = "gemma3"
+"""The model_type of those that see; they keep the language model's config in `text_config`."""
+GEMMA3_DEFAULTS = {
+    "vocab_size": 262_208,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 131_072,
+}
+"""What released `text_config`s leave out, as in transformers."""
 GEMMA3 = replace(
     GEMMA2,
     model_type="gemma3_text",
     architecture="Gemma3ForCausalLM",
     read=read_gemma3,
     write=write_gemma3,
+    renames=(
+        (r"^(model\.)?language_model\.(model\.)?(?!lm_head\.)", "model."),
+        (r"^language_model\.lm_head\.", "lm_head."),
+        *RENAMES,
+    ),
+    ignored=rf"{IGNORED}|(^|\.)(vision_tower|multi_modal_projector)\.",
 )
