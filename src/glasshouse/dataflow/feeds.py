@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -41,13 +42,13 @@ def kind_of(parts: Sequence[FedPart]) -> FeedKind:
 
 def change_of(name: str, parts: Sequence[FedPart]) -> Change:
     """One function that makes every change to a value, in the order in which they were fed."""
+    return partial(_changed, name, parts)
 
-    def change(value: Tensor) -> Tensor:
-        for part in parts:
-            value = _applied(name, part, value)
-        return value
 
-    return change
+def _changed(name: str, parts: Sequence[FedPart], value: Tensor) -> Tensor:
+    for part in parts:
+        value = _applied(name, part, value)
+    return value
 
 
 def _applied(name: str, part: FedPart, value: Tensor) -> Tensor:
