@@ -51,6 +51,7 @@ METHODS: dict[object, str] = {
     aten.chunk.default: "chunk",
     aten.split.Tensor: "split",
     aten.select.int: "select",
+    aten.copy_.default: "copy_",
 }
 """Methods that take the very arguments of an ATen operation."""
 

@@ -6,6 +6,7 @@
 - `tokenizer`: words or byte-level BPE to ids and back
 - `sampling`, `generate`: how the next token is chosen, and texts grown from a `cache`
 - `decode`: one token a row through the network in few large operations
+- `steering`, `steered`: what is fed inside while texts grow, and when
 - `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
 - `superposition`: toy models whose features are known
 """

@@ -1,6 +1,7 @@
 """What attention remembers while a text grows: keys and values in slots of a fixed number."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
@@ -8,6 +9,12 @@ from torch import Tensor
 
 from glasshouse.errors import InputError
 from glasshouse.models.config import TransformerConfig
+
+if TYPE_CHECKING:
+    Count = int
+else:
+    Count = int | torch.SymInt
+"""A number of tokens, which is a symbol while a graph is captured."""
 
 
 @dataclass(slots=True)
@@ -24,7 +31,7 @@ class KeyValueCache:
     """Smeared keys only: the newest key before smearing and rotation, which the next one needs."""
     starts: Int[Tensor, " batch"] | None
     """First slot of each row that holds a real token; None: no row is padded."""
-    used: int = 0
+    used: Count = 0
     """Slots written so far."""
 
     @property
@@ -38,11 +45,11 @@ class KeyValueCache:
         return self.pairs[:, :, :, 1]
 
     @property
-    def num_slots(self) -> int:
+    def num_slots(self) -> Count:
         """Slots in all."""
         return self.pairs.shape[4]
 
-    def take_slots(self, count: int) -> None:
+    def take_slots(self, count: Count) -> None:
         """Count slots as used.
 
         Raises:

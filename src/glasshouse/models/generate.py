@@ -20,6 +20,8 @@ from glasshouse.models.sampling import (
     row_uniforms,
     rows_of_rules,
 )
+from glasshouse.models.steered import SteeredReading
+from glasshouse.models.steering import Steering
 from glasshouse.models.transformer import Transformer
 
 Finish = Literal["stop", "length", "context"]
@@ -54,6 +56,8 @@ def continue_prompts(
     seeds: Sequence[int],
     decode: Decode | None = None,
     step: Step | None = None,
+    feed: Steering | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[Continuation]:
     """Continue one batch of prompts, each by its own rules and its own chance.
 
@@ -66,11 +70,19 @@ def continue_prompts(
         seeds: One for each prompt: what a row draws depends on nothing else in the batch.
         decode: Text of token ids, if some config has stop strings.
         step: How a token is fed to our Transformer; None: the fastest that suits it.
+        feed: What is fed inside our Transformer, by address (see `glasshouse.models.steering`).
+        numbers: Number of each prompt, by which `on_rows` knows it; None: 0, 1, ...
 
     Raises:
-        InputError: If a prompt is empty, holds an unknown id or is longer than the context.
+        InputError: If a prompt is empty, holds an unknown id or is longer than the context, or if
+            what is fed finds no value or does not fit there.
     """
     check_prompts(prompts, network.config)
+    if feed and isinstance(network, AsIs):
+        raise InputError(
+            f"{network.config.architecture} is run by transformers' own code, which takes no feeds "
+            "while texts grow; feed its graph token by token, or put hooks on its modules"
+        )
     if decode is None and any(config.stop_strings for config in configs):
         raise InputError("stop_strings need a tokenizer, and this call has token ids only")
     device = next(network.parameters()).device
@@ -80,6 +92,16 @@ def continue_prompts(
     most = max(budgets)
     if isinstance(network, AsIs):
         reading = AsIsReading(network, ids, starts)
+    elif feed:
+        reading = SteeredReading(
+            network,
+            ids,
+            starts,
+            num_new=most,
+            feed=feed,
+            numbers=range(len(prompts)) if numbers is None else numbers,
+            rows_at_once=max(1, TOKENS_READ_AT_ONCE // ids.shape[1]),
+        )
     else:
         reading = CachedReading(network, ids, starts, num_new=most, step=step)
     rules = row_rules(configs, device)

@@ -26,6 +26,7 @@ from glasshouse.models.huggingface.numerics import (
     compare_with_transformers,
 )
 from glasshouse.models.sampling import SamplingConfig, row_seeds
+from glasshouse.models.steering import Steering
 from glasshouse.models.tokenizer import Tokenizer
 from glasshouse.models.transformer import Transformer
 
@@ -197,6 +198,7 @@ class LanguageModel:
         sampling: SamplingConfig | Sequence[SamplingConfig] | None = None,
         *,
         seed: int | Sequence[int] = 0,
+        feed: Steering | None = None,
         batch_size: int = 256,
     ) -> list[Completion]:
         """Continue prompts.
@@ -207,13 +209,17 @@ class LanguageModel:
                 stop at the tokenizer's end token.
             seed: One number, from which each prompt's chance is derived, or one for each. Batch
                 neighbours have no part in it.
+            feed: What is fed inside the network at every step, by address: a tensor, or a function
+                of the new tokens' values; `from_token`, `on_rows` and their like limit it to some
+                tokens or prompts. The first such call captures the network, which takes seconds.
             batch_size: Prompts continued at once; those of like length go together.
 
         Returns:
             One completion for each prompt, in their order.
 
         Raises:
-            InputError: If a prompt is empty, longer than the context, or cannot be encoded.
+            InputError: If a prompt is empty, longer than the context, or cannot be encoded, or if
+                what is fed finds no value or does not fit there.
         """
         ids = [self.encode(prompt) for prompt in prompts]
         check_prompts(ids, self.network.config)
@@ -229,6 +235,8 @@ class LanguageModel:
                 [configs[row] for row in rows],
                 seeds=[seeds[row] for row in rows],
                 decode=self.tokenizer.decode,
+                feed=feed,
+                numbers=rows,
             )
             for row, new in zip(rows, grown, strict=True):
                 text = self._text(new.ids, configs[row])

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from glasshouse.models.cache import Count
 from glasshouse.models.config import TransformerConfig
 from glasshouse.models.rotary import Turn, rotary_turn
 
@@ -34,7 +35,7 @@ class Layout(NamedTuple):
     """Fused kernel only: hide the future without a bias."""
     turn: Turn | None
     """Cosines and sines of rotary positions."""
-    first: int = 0
+    first: Count = 0
     """Cache slot of the first of these tokens."""
 
 
@@ -44,7 +45,7 @@ def lay_out(
     kernel: AttentionKernel,
     *,
     starts: Int[Tensor, " batch"] | None,
-    first: int,
+    first: Count,
     is_local: bool = False,
 ) -> Layout:
     """Place tokens in the slots from `first` on, in rows that begin at `starts`."""
@@ -72,7 +73,7 @@ def lay_out(
     return Layout(kernel, positions, bias, is_causal, turn, first)
 
 
-def window_of(config: TransformerConfig, num_slots: int | torch.SymInt) -> int | None:
+def window_of(config: TransformerConfig, num_slots: Count) -> int | None:
     """How far local layers look back, or None where the texts are too short to notice.
 
     A capture serves texts of every length, so there the window always counts.

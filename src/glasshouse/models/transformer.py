@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glasshouse.dataflow import named
-from glasshouse.models.cache import KeyValueCache
+from glasshouse.models.cache import Count, KeyValueCache
 from glasshouse.models.config import MlpConfig, TransformerConfig
 from glasshouse.models.layout import AttentionKernel, Layout, lay_out
 from glasshouse.models.parts import make_embedding, make_norm, make_rms_norm, make_unembedding
@@ -161,7 +161,7 @@ def remember(
     memory: Memory,
     k: Float[Tensor, "batch kv_head seq d_head"],
     v: Float[Tensor, "batch kv_head seq d_head"],
-    first: int,
+    first: Count,
 ) -> tuple[
     Float[Tensor, "batch kv_head slot d_head"],
     Float[Tensor, "batch kv_head slot d_head"],
