@@ -11,7 +11,7 @@ from glasshouse.cli.console import data, shown_path, talk
 from glasshouse.cli.options import Seed, named_path
 from glasshouse.cli.run import print_claims, run_study
 
-STOPS = (("base-model", "tour"), ("toy-superposition", "tour"))
+STOPS = (("base-model", "tour"), ("toy-superposition", "tour"), ("induction-heads", "tour"))
 """The studies of the tour with their presets, in the order of the page."""
 
 

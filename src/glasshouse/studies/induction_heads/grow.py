@@ -59,6 +59,7 @@ def grow_all(config: InductionConfig, *, seed: int, progress: Progress) -> Nurse
 
     def one(job: tuple[str, int]) -> Course:
         name, number = job
+        torch.set_num_threads(1)
         return grow(
             name,
             number,

@@ -22,7 +22,7 @@ def icl(losses: np.ndarray, config: InductionConfig) -> np.ndarray:
 def window_of(course: Course, config: InductionConfig) -> PhaseWindow:
     """When a model's in-context learning changed."""
     seen = course.steps > 0
-    return phase_window(course.steps[seen], icl(course.losses[seen], config))
+    return phase_window(course.steps[seen].astype(float), icl(course.losses[seen], config))
 
 
 def distance_from(window: PhaseWindow, step: float) -> float:
