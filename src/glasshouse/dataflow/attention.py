@@ -36,7 +36,11 @@ def open_attention(graph: fx.Graph, names: dict[str, fx.Node]) -> dict[fx.Node, 
         path = module_path(node)
         if join(path, "pattern") in names:
             continue
+        before = node.prev
         opened[node] = _open(graph, node, path, names)
+        while before.next is not node:  # the new ones belong to the module of the fused one
+            before = before.next
+            before.meta["nn_module_stack"] = node.meta.get("nn_module_stack") or {}
         if join(path, "z") not in names:
             with graph.inserting_after(node):
                 z = add_call(graph, mark, node, join(path, "z"), "batch head pos d_head")

@@ -14,6 +14,7 @@ from torch import fx, nn
 from glasshouse.dataflow.address import matching_names, parse_address
 from glasshouse.dataflow.attention import open_attention
 from glasshouse.dataflow.capture import Captured, capture
+from glasshouse.dataflow.explain import Explanation, explain_plan
 from glasshouse.dataflow.feeds import Feed, kind_of
 from glasshouse.dataflow.gradients import Grad
 from glasshouse.dataflow.inputs import Example, Inputs
@@ -231,6 +232,20 @@ class Graph:
             for name in matching_names(address.pattern, self.names):
                 kinds[name] = "tensor" if address.part is None else "function"
         return self._plan(fetch, kinds, assign)
+
+    def explain(
+        self, fetch: Fetch, feed: Iterable[str] = (), *, batch: int = 1, seq: int = 128
+    ) -> Explanation:
+        """What a run will compute and what that costs, beside the module's whole forward.
+
+        Args:
+            fetch: As in `run`.
+            feed: As in `plan`.
+            batch: Length of the first axis of the module's arguments, where it is free.
+            seq: Length of all other free axes.
+        """
+        whole = self.plan(self.names[-1])
+        return explain_plan(self.plan(fetch, feed), batch=batch, seq=seq, whole=whole)
 
     def _plan(
         self,

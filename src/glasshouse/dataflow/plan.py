@@ -21,6 +21,7 @@ from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
     from glasshouse.dataflow.compiled import By, CompiledPlan
+    from glasshouse.dataflow.explain import Explanation
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,17 @@ class Plan:
         from glasshouse.dataflow.compiled import CompiledPlan
 
         return CompiledPlan(self, by=by)
+
+    def explain(self, *, batch: int = 1, seq: int = 128) -> "Explanation":
+        """What a run will compute and what that costs; print it, or read its fields.
+
+        Args:
+            batch: Length of the first axis of the module's arguments, where it is free.
+            seq: Length of all other free axes.
+        """
+        from glasshouse.dataflow.explain import explain_plan
+
+        return explain_plan(self, batch=batch, seq=seq)
 
     def run_parts(
         self,

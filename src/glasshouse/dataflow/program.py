@@ -64,6 +64,8 @@ class Program:
     """The node that computes each fetched value, in the order of the output."""
     assigned: tuple[str, ...] = ()
     """Weights, constants and inputs that a run writes into; it leaves all others as they are."""
+    computed: tuple[str, ...] = ()
+    """Names of all values that it computes, fetched or not."""
 
 
 def changed(value: torch.Tensor, change) -> torch.Tensor:
@@ -131,7 +133,11 @@ class _Builder:
         self._graph.output(tuple(fetched.values()))
         module = fx.GraphModule(captured.program, self._graph)
         kinds = dict(self._signature.feed)
-        return Program(module, weights, constants, inputs, feeds, kinds, fetched, assigned)
+        made = needed - set(self._replaced())
+        computed = tuple(name for name, node in captured.names.items() if node in made)
+        return Program(
+            module, weights, constants, inputs, feeds, kinds, fetched, assigned, computed
+        )
 
     def _needed(self) -> set[fx.Node]:
         """Walk back from what is fetched or assigned, and from writes into memory that is read."""
