@@ -3,7 +3,7 @@
 Steering adds one vector to the output of the third block at every token. The 6-layer GPT-2 of
 `bench_read_and_patch` is grown by
 
-- `glasshouse`: our Transformer, tokens chosen by `continue_prompts`
+- `glasshouse`: our Transformer through `continue_prompts`, steered by its `feed`
 - `transformers`: `generate`, steered by a forward hook
 - `TransformerLens`: `generate` under `hooks`
 - `nnsight`: a trace of `generate`, steered in a loop over steps
@@ -15,8 +15,6 @@ Steering adds one vector to the output of the third block at every token. The 6-
 It does not show larger models or batches, where what a step costs besides products matters less.
 """
 
-from collections.abc import Callable
-
 import torch
 from benchmarks.contest import Job, Run, compete, contest_options, print_record
 from benchmarks.interpret.contenders import Contenders, contenders, hook, token_ids
@@ -24,11 +22,10 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from glasshouse.models import SamplingConfig, continue_prompts
+from glasshouse.models.steering import Steering, add
 
 LAYERS, BATCH, PROMPT, NEW = 6, 4, 16, 32
 MIDDLE = LAYERS // 2 - 1
-
-Steer = Callable[[Tensor], Tensor]
 
 
 def main() -> None:
@@ -62,7 +59,9 @@ def steered(models: Contenders, ids: Tensor, vector: Tensor) -> Job:
         with hook(models.ours.blocks[MIDDLE], lambda _module, _inputs, output: output + vector):
             return [ours(models, ids)]
 
+    feed = {f"blocks.{MIDDLE}.resid_post": add(vector)}
     runs: dict[str, Run] = {
+        "glasshouse": lambda: [ours(models, ids, feed)],
         "glasshouse, torch hook": our_hook,
         "transformers, hook": lambda: hooked(models.hooked),
     }
@@ -90,9 +89,9 @@ def hugging_face(model: GPT2LMHeadModel, ids: Tensor) -> Tensor:
     )
 
 
-def ours(models: Contenders, ids: Tensor) -> Tensor:
+def ours(models: Contenders, ids: Tensor, feed: Steering | None = None) -> Tensor:
     rules = [SamplingConfig(temperature=0, max_new_tokens=NEW)] * BATCH
-    grown = continue_prompts(models.ours, ids.tolist(), rules, seeds=range(BATCH))
+    grown = continue_prompts(models.ours, ids.tolist(), rules, seeds=range(BATCH), feed=feed)
     return torch.cat([ids, torch.tensor([row.ids for row in grown], device=ids.device)], dim=1)
 
 

@@ -4,8 +4,9 @@ One corrupted prompt of 16 tokens runs again and again with one position of one 
 from a clean prompt; asked for is a difference of two logits at the last position, as a layer by
 position map. The same 6-layer GPT-2 as in `bench_read_and_patch`, by
 
-- `glasshouse`: `activation_patching`; `glasshouse, by hand`: a batch of 16 fed residual streams a
-  layer through `graph.run`, from which what comes before that layer is pruned
+- `glasshouse`: `activation_patching`; `glasshouse, sweep`: the `graph.sweep` below it, 96 feeds of
+  one position each; `glasshouse, by hand`: for each layer a batch of 16 fed residual streams
+  through `graph.run`, so that only what follows it runs
 - `TransformerLens`: its patching module, `get_act_patch_resid_pre`
 - `nnsight, batched invokes`: 16 invokes a trace; `nnsight, loop`: one patch a trace
 - `torch hooks, loop`: one patch a forward pass
@@ -33,6 +34,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from glasshouse.dataflow import Graph
+from glasshouse.interpret import activation_patching, logit_difference
 
 LAYERS, LENGTH = 6, 16
 LIKED, DISLIKED = 11, 7  # the tokens whose logits are compared
@@ -61,6 +63,10 @@ def sweep(options: argparse.Namespace) -> dict[str, object]:
 def runs(models: Contenders, clean: Tensor, corrupted: Tensor) -> dict[str, Run]:
     graph = Graph.capture(models.ours, clean)
     found: dict[str, Run] = {
+        "glasshouse": lambda: [
+            activation_patching(graph, clean, corrupted, logit_difference(LIKED, DISLIKED)).values
+        ],
+        "glasshouse, sweep": lambda: swept(graph, clean, corrupted),
         "glasshouse, by hand": lambda: by_hand(graph, clean, corrupted),
         "torch hooks, loop": lambda: hook_loop(models.hooked, clean, corrupted),
     }
@@ -83,6 +89,18 @@ def runs(models: Contenders, clean: Tensor, corrupted: Tensor) -> dict[str, Run]
 def preference(logits: Tensor) -> Tensor:
     """How much more likely one token is than another at the end of the only prompt, in nats."""
     return logits[0, -1, LIKED] - logits[0, -1, DISLIKED]
+
+
+def swept(graph: Graph, clean: Tensor, corrupted: Tensor) -> list[Tensor]:
+    cleaned = graph.run(clean, fetch="blocks.*.resid_pre")
+    feeds = [
+        {f"{name}[pos={position}]": value[:, position]}
+        for name, value in cleaned.items()
+        for position in range(LENGTH)
+    ]
+    logits = graph.sweep(corrupted, feeds, fetch="logits[pos=-1]")["logits[pos=-1]"]
+    values = logits[..., LIKED] - logits[..., DISLIKED]
+    return [values.view(LAYERS, LENGTH)]
 
 
 def by_hand(graph: Graph, clean: Tensor, corrupted: Tensor) -> list[Tensor]:

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,7 +22,8 @@ from tokenizers.models import WordLevel
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from glasshouse.models import Transformer, gpt
+from glasshouse.models import Transformer
+from glasshouse.models.files import read_network
 
 warnings.filterwarnings("ignore", module="nnsight")
 
@@ -79,31 +82,11 @@ def random_gpt2(num_layers: int) -> GPT2LMHeadModel:
 
 
 def our_transformer(reference: GPT2LMHeadModel) -> Transformer:
-    """Copy a GPT-2's weights into our Transformer."""
-    theirs, layers = reference.state_dict(), reference.config.n_layer
-    config = gpt(VOCAB, context=CONTEXT, num_layers=layers, d_model=WIDTH, num_heads=HEADS)
-    weights = {
-        "embed.weight": theirs["transformer.wte.weight"],
-        "unembed.weight": theirs["transformer.wte.weight"],
-        "pos_embed.weight": theirs["transformer.wpe.weight"],
-    }
-    for kind in ("weight", "bias"):
-        weights[f"final_norm.{kind}"] = theirs[f"transformer.ln_f.{kind}"]
-        for layer in range(layers):
-            block, mine = f"transformer.h.{layer}", f"blocks.{layer}"
-            # theirs are input by output, queries, keys and values side by side
-            qkv = theirs[f"{block}.attn.c_attn.{kind}"].t().chunk(3)
-            weights |= {f"{mine}.attn.{n}.{kind}": p for n, p in zip("qkv", qkv, strict=True)}
-            for name, part in (
-                ("attn.out", "attn.c_proj"),
-                ("mlp.up", "mlp.c_fc"),
-                ("mlp.down", "mlp.c_proj"),
-            ):
-                weights[f"{mine}.{name}.{kind}"] = theirs[f"{block}.{part}.{kind}"].t()
-            weights[f"{mine}.attn_norm.{kind}"] = theirs[f"{block}.ln_1.{kind}"]
-            weights[f"{mine}.mlp_norm.{kind}"] = theirs[f"{block}.ln_2.{kind}"]
-    network = Transformer(config)
-    network.load_state_dict(weights)
+    """The same weights in our Transformer, by way of a checkpoint on disk."""
+    with TemporaryDirectory() as folder:
+        reference.save_pretrained(folder)
+        network, _ = read_network(Path(folder), implementation="glasshouse")
+    assert isinstance(network, Transformer)
     return network.to(reference.device).eval().requires_grad_(False)
 
 
