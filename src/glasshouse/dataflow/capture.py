@@ -4,8 +4,12 @@ What comes out is torch's own graph of ATen operations. Weights are its placehol
 to the live module, never copied. Batch and sequence stay symbols.
 """
 
+import io
+import re
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 
 import torch
@@ -81,30 +85,57 @@ def _free(value: Tensor, free_axes: Mapping[str, Sequence[int]] | None, name: st
 
 
 def _export(module: nn.Module, arguments: dict[str, Tensor], shapes: dict) -> ExportedProgram:
+    # When it fails, torch prints the graph that it had so far; the message below says what matters.
+    said = io.StringIO()
     try:
-        with torch.no_grad():
-            return torch.export.export(
+        with torch.no_grad(), redirect_stderr(said):
+            exported = torch.export.export(
                 module, (), kwargs=arguments, dynamic_shapes=shapes, strict=False
             )
     except InputError:
         raise
     except Exception as error:  # torch.export raises many kinds, RuntimeError among them
         raise InputError(_explained(module, error)) from error
+    sys.stderr.write(said.getvalue())
+    return exported
 
 
 def _explained(module: nn.Module, error: Exception) -> str:
-    """Which line of whose code could not be captured, and what to do."""
+    """Which line of whose code could not be captured, why, and what to do."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if "/torch/" not in frame.filename and "/glasshouse/dataflow/" not in frame.filename
     ]
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    where = f" at {frames[-1].filename}:{frames[-1].lineno} ({frames[-1].line})" if frames else ""
-    return (
-        f"{type(module).__name__} cannot be captured{where}: {reason}; a branch or loop "
-        "that depends on a tensor's values must be written with torch.cond or while_loop"
-    )
+    line = (frames[-1].line or "") if frames else ""
+    where = f" at {frames[-1].filename}:{frames[-1].lineno} ({line})" if frames else ""
+    return f"{type(module).__name__} cannot be captured{where}: {_reason(error, line)}"
+
+
+def _reason(error: Exception, line: str) -> str:
+    """Why torch gave up, in one sentence with a way out."""
+    said = str(error).strip()
+    first = said.splitlines()[0] if said else type(error).__name__
+    if "data-dependent" in first or "Data dependent" in first:
+        return f"the line needs a tensor's values, which a graph does not have; {_way_out(line)}"
+    if ".numpy()" in line or ".numpy()" in first:
+        return "numpy sees no graph; write it with torch operations"
+    if "cond(" in line or "while_loop(" in line:
+        found = re.search(r"Explanation: *(.+)", said)
+        why = found[1] if found else first
+        return (
+            "branches of torch.cond and bodies of while_loop must change nothing outside, and "
+            f"return tensors of the same shapes and types on every way ({why.rstrip('.')})"
+        )
+    return first
+
+
+def _way_out(line: str) -> str:
+    if line.startswith("assert"):
+        return "leave the check out, or write torch._assert_async(condition)"
+    if line.startswith(("for ", "while ")):
+        return "write the loop with while_loop (torch._higher_order_ops.while_loop)"
+    return "write the branch with torch.cond, or as arithmetic with torch.where"
 
 
 def _adopt(exported: ExportedProgram, arguments: list[str]) -> Captured:

@@ -30,6 +30,7 @@ from glasshouse.dataflow.stored import capture_once
 from glasshouse.dataflow.sweep import run_sweep
 from glasshouse.dataflow.tracing import Trace, trace_program, write_trace
 from glasshouse.dataflow.values import Value, Values
+from glasshouse.errors import InputError
 
 
 class Graph:
@@ -264,7 +265,10 @@ class Graph:
     def _make_plan(
         self, asked: tuple[str | Grad, ...], kinds: dict[str, FeedKind], assign: tuple[str, ...]
     ) -> Plan:
-        question = resolve(self._values, asked)
+        try:
+            question = resolve(self._values, asked)
+        except InputError as error:
+            raise InputError(f"{error}{self._about_branches(asked)}") from None
         for grad in question.grads:
             for name in grad.wrt:
                 kinds.setdefault(name, "function")
@@ -277,6 +281,19 @@ class Graph:
         )
         program = make_program(self._captured, self._opened, signature)
         return Plan(self.module, program, self._inputs, self._constants, question, self._values)
+
+    def _about_branches(self, asked: Sequence[str | Grad]) -> str:
+        """Why a module has no value though it is there, if the graph has branches or loops."""
+        program = self._captured.program
+        has_branches = any(node.op == "get_attr" for node in program.graph.nodes)
+        paths = {path for path, _ in self.module.named_modules() if path not in self.names}
+        inside = [a for a in asked if isinstance(a, str) and parse_address(a).pattern in paths]
+        if not (has_branches and inside):
+            return ""
+        return (
+            f"; {inside[0]} runs inside a branch or loop of the graph, where values have no names: "
+            "fetch or feed what the branch takes or returns"
+        )
 
 
 def _describe(nodes: Mapping[str, fx.Node]) -> dict[str, Value]:
