@@ -23,7 +23,7 @@ def here(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def captured(monkeypatch) -> None:
     """Load one model object again and again, so that its graph is captured once."""
-    monkeypatch.setattr(LanguageModel, "load", lambda _: subject())
+    monkeypatch.setattr(LanguageModel, "load", lambda _, verify=False: subject())
 
 
 class TestLook:
@@ -59,6 +59,16 @@ class TestLook:
         assert records[0]["tokens"] == PROMPT.split()
         assert records[0]["next"][0]["without"] > 0
         assert records[1]["shape"] == [1, 4, 8]
+
+    def test_explains_without_running(self, capfd, here, captured):
+        """What feeding cuts off is not counted; nothing is written."""
+        words = ("look", "tiny", "--prompt", PROMPT, "--fetch", "logits", "--explain")
+        whole = glasshouse(capfd, *words, "--json")
+        fed = glasshouse(capfd, *words, "--json", "--feed", "blocks.0.resid_post=zero")
+        costs = [json.loads(told.out.splitlines()[0])["flops"] for told in (whole, fed)]
+        assert 0 < costs[1] < costs[0]
+        assert "computes" in glasshouse(capfd, *words).out
+        assert not (here / "looks").exists()
 
 
 class TestLookRefuses:

@@ -14,7 +14,7 @@ from glasshouse.report.page import flatten_config, format_number, format_rows, p
 from glasshouse.report.write import draw_figures
 from glasshouse.studies import ClaimResult, Evidence, Findings, StudyResult, Table, Verdict
 
-VOID = {"meta", "rect", "line", "circle", "path", "br", "img"}
+VOID = {"meta", "rect", "line", "circle", "path", "br", "img", "input"}
 
 
 class Outline(HTMLParser):

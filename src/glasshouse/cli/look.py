@@ -13,16 +13,15 @@ from glasshouse.cli.options import AsJson, named_path
 from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
+    from glasshouse.dataflow.explain import Explanation
     from glasshouse.models import LanguageModel
-    from glasshouse.report.look import Look
+    from glasshouse.report.look import Look, Question
 else:
-    # both import torch, which `--help` has no time for
-    LanguageModel = Look = Any
+    # all import torch, which `--help` has no time for
+    Explanation = LanguageModel = Look = Question = Any
 
 LOOKS = Path("looks")
 """Where looks go when nobody says."""
-DEFAULT_FETCH = ("**.pattern",)
-"""What is fetched when nobody says: where every head looks."""
 
 
 def look(
@@ -56,6 +55,13 @@ def look(
     names: Annotated[
         bool, typer.Option("--names", help="List the values that the model has, and stop.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what would be computed and its cost, and stop.")
+    ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Measure how far the logits are from transformers' own."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -81,24 +87,80 @@ def look(
     if not prompt or not all(prompt):
         raise InputError("--prompt is missing or empty; give the model something to read")
     from glasshouse.models import LanguageModel
-    from glasshouse.report import gather_provenance
-    from glasshouse.report.look import Question, check_out, parse_feeding, write_look
-    from glasshouse.report.look import look as look_inside
+    from glasshouse.report.look import Question, check_out, parse_feeding
 
-    feedings = tuple(parse_feeding(text) for text in feed or ())
+    question = Question(
+        prompts=tuple(prompt),
+        fetch=tuple(fetch) if fetch else None,
+        feedings=tuple(parse_feeding(text) for text in feed or ()),
+    )
     folder = out or default_folder(model)
     check_out(folder)
-    loaded = LanguageModel.load(model)
-    question = Question(
-        prompts=tuple(prompt), fetch=tuple(fetch or DEFAULT_FETCH), feedings=feedings
-    )
-    found = look_inside(loaded, question, name=model)
-    command = ["glasshouse", "look", model]
-    for option, words in (("--prompt", prompt), ("--fetch", fetch), ("--feed", feed)):
-        command += [word for one in words or () for word in (option, one)]
+    loaded = LanguageModel.load(model, verify=verify)
+    if explain:
+        _explain(loaded, question, json=json)
+        return
+    _look(loaded, question, folder, name=model, started=started, json=json)
+
+
+def _look(
+    loaded: LanguageModel,
+    question: Question,
+    folder: Path,
+    *,
+    name: str,
+    started: datetime,
+    json: bool,
+) -> None:
+    """Look, write, and say where it is."""
+    from glasshouse.report import gather_provenance
+    from glasshouse.report.look import look as look_inside
+    from glasshouse.report.look import write_look
+
+    found = look_inside(loaded, question, name=name)
+    command = ["glasshouse", "look", name]
+    feeds = tuple(feeding.text for feeding in question.feedings)
+    for option, words in (
+        ("--prompt", question.prompts),
+        ("--fetch", question.fetch or ()),
+        ("--feed", feeds),
+    ):
+        command += [word for one in words for word in (option, one)]
     provenance = gather_provenance(command=shlex.join(command), started=started)
     write_look(found, folder, tokenizer=loaded.tokenizer, provenance=provenance)
     _report(found, folder, json=json)
+
+
+def _explain(loaded: LanguageModel, question: Question, *, json: bool) -> None:
+    """Print what would be computed."""
+    from glasshouse.dataflow.explain import amount
+    from glasshouse.report.look import explain
+
+    fetched, page = explain(loaded, question)
+    if json:
+        json_line({"kind": "fetched", **_cost_record(fetched)})
+        json_line({"kind": "page", **_cost_record(page)})
+        return
+    data(str(fetched))
+    more = "" if not fetched.flops else f" ({page.flops / fetched.flops:.2f} times the above)"
+    data(
+        f"with what the page shows as well: {len(page.fetched)} values, "
+        f"{amount(page.flops, 'FLOP')}{more}, peak {amount(page.peak_bytes, 'B')}"
+    )
+
+
+def _cost_record(cost: Explanation) -> dict[str, Any]:
+    """An explanation as plain values."""
+    return {
+        "fetched": cost.fetched,
+        "fed": cost.fed,
+        "computed": cost.computed,
+        "operations": cost.num_operations,
+        "flops": cost.flops,
+        "bytes_moved": cost.bytes_moved,
+        "weight_bytes": cost.weight_bytes,
+        "peak_bytes": cost.peak_bytes,
+    }
 
 
 def default_folder(model: str) -> Path:
@@ -138,7 +200,7 @@ def _report(found: Look, folder: Path, *, json: bool) -> None:
     for one in found.prompts:
         likely = ", ".join(f"{n.token} {n.probability:.2f}" for n in one.following[:3])
         if likely:
-            talk(f"after “{one.read.prompt}”: {likely}")
+            talk(f"after “{_end_of(one.read.prompt)}”: {likely}")
     if not json:
         data(shown_path(folder / PAGE))
         data(shown_path(folder / VALUES))
@@ -173,3 +235,9 @@ def _prompt_record(one: Any) -> dict[str, Any]:
         ],
         "changed_nats": None if one.changed is None else one.changed.tolist(),
     }
+
+
+def _end_of(prompt: str, most: int = 60) -> str:
+    """The last words of a prompt, on one line."""
+    words = " ".join(prompt.split())
+    return words if len(words) <= most else "…" + words[1 - most :]

@@ -78,14 +78,25 @@ def residual_streams(
 
 
 def read_out(
-    graph: Graph, streams: Float[Tensor, "layer batch pos d_model"], *, differentiable: bool = False
+    graph: Graph,
+    streams: Float[Tensor, "layer batch pos d_model"],
+    *,
+    last: str | None = None,
+    logits: str = "logits",
+    differentiable: bool = False,
 ) -> Float[Tensor, "layer batch pos vocab"]:
-    """Logits of residual streams, as the last layer's is read: it is fed in its place."""
-    last = f"blocks.{num_layers(graph) - 1}.resid_post"
-    run = graph.run(
-        feed={last: streams.flatten(0, 1)}, fetch="logits", differentiable=differentiable
-    )
-    return run["logits"].unflatten(0, streams.shape[:2])
+    """Logits of residual streams, as the last layer's is read: each is fed in its place.
+
+    Args:
+        graph: The model.
+        streams: What is read.
+        last: The last layer's residual stream; None: under its shared name.
+        logits: What is fetched.
+        differentiable: Keep what torch's backward needs.
+    """
+    last = last or f"blocks.{num_layers(graph) - 1}.resid_post"
+    run = graph.run(feed={last: streams.flatten(0, 1)}, fetch=logits, differentiable=differentiable)
+    return run[logits].unflatten(0, streams.shape[:2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

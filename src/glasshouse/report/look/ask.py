@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from glasshouse.dataflow import Graph
 from glasshouse.dataflow.address import parse_address
+from glasshouse.dataflow.explain import Explanation
 from glasshouse.models import LanguageModel
 from glasshouse.report.look.feeding import Feeding
-from glasshouse.report.look.lens import (
-    Lens,
-    attention_names,
-    logits_name,
-    read_lens,
-    residual_streams,
-)
+from glasshouse.report.look.lens import Lens, read_lens
 from glasshouse.report.look.look import Attention, Look, NextToken, PromptLook, Read
 from glasshouse.report.look.session import Fed, Session
 from glasshouse.report.look.texts import Texts, check_places, read_prompts, shown_token
@@ -42,8 +36,8 @@ class Question:
 
     prompts: tuple[str, ...]
     """The prompts, as one batch."""
-    fetch: tuple[str, ...]
-    """Addresses of the values to keep."""
+    fetch: tuple[str, ...] | None = None
+    """Addresses of the values to keep; None: every attention pattern that the model has."""
     feedings: tuple[Feeding, ...] = ()
     """What is fed."""
 
@@ -75,19 +69,17 @@ def look(model: LanguageModel, question: Question, *, name: str) -> Look:
     Raises:
         InputError: If an address finds nothing, a prompt does not fit, or what is fed does not.
     """
-    texts = read_prompts(model, question.prompts)
-    session = Session(model, texts)
-    fetched = session.addresses(question.fetch)
-    check_places(session.graph, [*fetched, *(f.address for f in question.feedings)], texts)
+    session, fetched = _prepare(model, question)
+    texts = session.texts
     feed = session.feed(question.feedings)
-    first = texts.ids.shape[1] - window_size(session.graph, texts)
+    first = texts.ids.shape[1] - window_size(session)
     found, values = _run(session, fetched, feed, first)
     reads = tuple(_read(session, row) for row in range(len(texts.prompts)))
     drawn = range(min(len(reads), MOST_PROMPTS))
     return Look(
         model=name,
         numerics=str(model.numerics),
-        architecture=size_in_words(session.graph, model),
+        architecture=size_in_words(session),
         texts=reads,
         prompts=tuple(_prompt_look(session, row, found, reads[row]) for row in drawn),
         feedings=question.feedings,
@@ -97,21 +89,45 @@ def look(model: LanguageModel, question: Question, *, name: str) -> Look:
     )
 
 
-def window_size(graph: Graph, texts: Texts) -> int:
+def explain(model: LanguageModel, question: Question) -> tuple[Explanation, Explanation]:
+    """What a question would compute and cost: what is fetched, and with it what the page shows.
+
+    Nothing is run, and no source of a feed is read.
+
+    Raises:
+        InputError: If an address finds nothing or a prompt does not fit.
+    """
+    session, fetched = _prepare(model, question)
+    said = () if session.logits is None else (session.logits,)
+    page = dict.fromkeys([*fetched, *session.pattern_names, *session.streams, *said])
+    feedings = question.feedings
+    return session.explain(fetched, feedings), session.explain(list(page), feedings)
+
+
+def _prepare(model: LanguageModel, question: Question) -> tuple[Session, list[str]]:
+    """The prompts in front of the model, and the addresses that are fetched."""
+    session = Session(model, read_prompts(model, question.prompts))
+    wanted = session.pattern_names if question.fetch is None else question.fetch
+    fetched = session.addresses(wanted)
+    fed = [feeding.address for feeding in question.feedings]
+    check_places(session.graph, [*fetched, *fed], session.texts)
+    return session, fetched
+
+
+def window_size(session: Session) -> int:
     """How many of the last tokens are drawn, so that the page stays small."""
-    names = attention_names([graph.value(name) for name in graph.names])
-    prompts = min(len(texts.prompts), MOST_PROMPTS)
-    heads = sum(int(graph.value(name).shape[1]) for name in names)
-    by_maps = math.isqrt(MOST_MAP_CELLS // max(1, heads * prompts))
-    by_lens = MOST_LENS_CELLS // max(1, prompts * len(residual_streams(graph)))
-    return min(texts.ids.shape[1], WIDEST, max(NARROWEST, min(by_maps, by_lens)))
+    batch, seq = session.texts.ids.shape
+    prompts = min(batch, MOST_PROMPTS)
+    by_maps = math.isqrt(MOST_MAP_CELLS // max(1, session.num_heads * prompts))
+    by_lens = MOST_LENS_CELLS // max(1, len(session.streams) * prompts)
+    return min(seq, WIDEST, max(NARROWEST, min(by_maps, by_lens)))
 
 
-def size_in_words(graph: Graph, model: LanguageModel) -> str:
+def size_in_words(session: Session) -> str:
     """Layers, heads and parameters of a model."""
-    names = attention_names([graph.value(name) for name in graph.names])
-    heads = sorted({int(graph.value(name).shape[1]) for name in names})
-    params = sum(weight.numel() for weight in model.network.parameters())
+    names = session.pattern_names
+    heads = sorted({int(session.values[name].shape[1]) for name in names})
+    params = sum(weight.numel() for weight in session.model.network.parameters())
     words = [f"{len(names)} layers of {'–'.join(map(str, heads))} heads"] if names else []
     return ", ".join([*words, f"{params:,} parameters"])
 
@@ -119,8 +135,7 @@ def size_in_words(graph: Graph, model: LanguageModel) -> str:
 def _run(
     session: Session, fetched: Sequence[str], feed: Mapping[str, Fed], first: int
 ) -> tuple[_Found, dict[str, Tensor]]:
-    graph, window = session.graph, f"[:, {first}:]"
-    logits, streams = logits_name(graph), residual_streams(graph)
+    logits, streams, window = session.logits, session.streams, f"[:, {first}:]"
     said = f"{logits}{window}"
     before = session.run([said])[said] if logits and feed else None
     needed = [*fetched, *((said, *(f"{s}{window}" for s in streams)) if logits else ())]
@@ -128,11 +143,11 @@ def _run(
     lens = None
     if logits and streams:
         read = {name: values[f"{name}{window}"] for name in streams}
-        lens = Lens(streams, *read_lens(graph, read, logits=logits, candidates=CANDIDATES))
-    names = attention_names(list(session.values.values()))
+        told = read_lens(session.graph, read, logits=logits, candidates=CANDIDATES)
+        lens = Lens(streams, *told)
     found = _Found(
         first=first,
-        patterns=session.patterns(names, first, feed),
+        patterns=session.patterns(first, feed),
         lens=lens,
         before=None if before is None else before.float().log_softmax(dim=-1),
         after=values[said].float().log_softmax(dim=-1) if logits else None,

@@ -1,11 +1,4 @@
-"""The logit lens by feeding: each layer's residual stream is put in the place of the last one's.
-
-What turns the last residual stream into logits (norm, unembedding, caps) thus reads every layer's,
-exactly as the model itself reads the last, and whatever the architecture.
-
-Source:
-    nostalgebraist 2020, "interpreting GPT: the logit lens".
-"""
+"""The logit lens of any language model, kept small: each cell's likeliest tokens, no more."""
 
 import re
 from collections import defaultdict
@@ -17,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glasshouse.dataflow import Graph, Value
+from glasshouse.interpret.lens import read_out
 
-_NUMBERED = re.compile(r"(?P<stem>(?:[\w]+\.)*?)(?P<layer>\d+)(?P<tail>(?:\.0)?)")
+_NUMBERED = re.compile(r"(?P<stem>(?:\w+\.)*?)(?P<layer>\d+)(?P<tail>(?:\.0)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,8 @@ class Lens:
 def residual_streams(graph: Graph) -> tuple[str, ...]:
     """Names of the residual stream before the first block and after every block; () if unknown.
 
-    Of a module captured as it is, the outputs of its longest row of numbered modules count.
+    Of a module captured as it is, the outputs of its longest row of numbered modules count, if the
+    logits depend on the last of them alone.
     """
     canonical = [name for name in graph.names if re.fullmatch(r"blocks\.\d+\.resid_post", name)]
     if canonical:
@@ -48,12 +43,21 @@ def residual_streams(graph: Graph) -> tuple[str, ...]:
     rows: dict[str, list[str]] = defaultdict(list)
     for name in graph.names:
         found = _NUMBERED.fullmatch(name)
-        if found and len(graph.value(name).shape) == 3:
+        is_outer = found and not re.search(r"\d", found["stem"])  # not the experts of one layer
+        if found and is_outer and len(graph.value(name).shape) == 3:
             rows[f"{found['stem']}*{found['tail']}"].append(name)
-    longest = max(rows.values(), key=len, default=[])
-    if len({graph.value(name).shape[-1] for name in longest}) != 1:
-        return ()
-    return tuple(sorted(longest, key=_number))
+    for row in sorted(rows.values(), key=len, reverse=True):
+        streams = tuple(sorted(row, key=_number))
+        alike = len({graph.value(name).shape[-1] for name in streams}) == 1
+        if alike and _decides(graph, streams[-1]):
+            return streams
+    return ()
+
+
+def _decides(graph: Graph, name: str) -> bool:
+    """Whether the logits depend on nothing but a value (and weights)."""
+    logits = logits_name(graph)
+    return logits is not None and not graph.plan(logits, [name]).layout.inputs
 
 
 @torch.no_grad()
@@ -77,7 +81,7 @@ def read_lens(
     last = list(streams)[-1]
     ids, probabilities = [], []
     for stream in streams.values():
-        said = graph.run(fetch=logits, feed={last: stream})[logits].float().softmax(dim=-1)
+        said = read_out(graph, stream[None], last=last, logits=logits)[0].float().softmax(dim=-1)
         top = said.topk(min(candidates, said.shape[-1]), dim=-1)
         ids.append(top.indices)
         probabilities.append(top.values)

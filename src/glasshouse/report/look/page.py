@@ -5,7 +5,7 @@ from markupsafe import Markup
 from glasshouse.models import Tokenizer
 from glasshouse.report.look.heat import INK
 from glasshouse.report.look.look import Look
-from glasshouse.report.look.view import LONGEST_LABEL, prompt_view, value_views
+from glasshouse.report.look.view import prompt_view, value_views
 from glasshouse.report.page import environment, style_sheet
 from glasshouse.report.provenance import Provenance
 
@@ -27,7 +27,6 @@ def render_look(look: Look, tokenizer: Tokenizer, *, provenance: Provenance) -> 
         values=value_views(look),
         provenance=provenance,
         is_fed=bool(look.feedings),
-        label_width=7 * LONGEST_LABEL,
         css=style_sheet() + Markup(templates.get_template("look.css.j2").render(heat=INK)),
         script=Markup(templates.get_template("look.js.j2").render()),
     )

@@ -14,11 +14,13 @@ from glasshouse.dataflow.address import (
     parse_address,
     read_part,
 )
+from glasshouse.dataflow.explain import Explanation
 from glasshouse.dataflow.feeds import Change
 from glasshouse.dataflow.question import chosen_part
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.report.look.feeding import Feeding
+from glasshouse.report.look.lens import attention_names, logits_name, residual_streams
 from glasshouse.report.look.texts import Texts, arguments, read_prompts
 
 Fed = Tensor | Change
@@ -35,6 +37,8 @@ class Session:
         self.is_padded = texts.starts is not None
         self.graph = model.graph(padded=self.is_padded)
         self.values: dict[str, Value] = {name: self.graph.value(name) for name in self.graph.names}
+        self.pattern_names = attention_names(list(self.values.values()))
+        self.logits, self.streams = logits_name(self.graph), residual_streams(self.graph)
 
     def addresses(self, patterns: Sequence[str]) -> list[str]:
         """One address for each value that some addresses find, in their order.
@@ -78,17 +82,24 @@ class Session:
                 feed[address] = self._change(feeding, address)
         return feed
 
+    def explain(self, fetch: Sequence[str], feedings: Sequence[Feeding]) -> Explanation:
+        """What computing some addresses under some feeds would cost; nothing is run."""
+        fed = self.addresses([feeding.address for feeding in feedings])
+        batch, seq = self.texts.ids.shape
+        return self.graph.explain(list(fetch), fed, batch=batch, seq=seq)
+
+    @property
+    def num_heads(self) -> int:
+        """Attention heads of all layers together."""
+        return sum(int(self.values[name].shape[1]) for name in self.pattern_names)
+
     def patterns(
-        self,
-        names: Sequence[str],
-        first: int,
-        feed: Mapping[str, Fed],
+        self, first: int, feed: Mapping[str, Fed]
     ) -> dict[str, Float[Tensor, "batch head query key"]]:
         """Attention from the tokens of a window to all tokens, layer by layer if need be."""
-        batch, seq = self.texts.ids.shape
-        heads = sum(int(self.values[name].shape[1]) for name in names)
+        names, (batch, seq) = self.pattern_names, self.texts.ids.shape
         asked = [f"{name}[query={first}:]" for name in names]
-        at_once = len(asked) if heads * batch * seq**2 * 4 <= PATTERNS_AT_ONCE else 1
+        at_once = len(asked) if self.num_heads * batch * seq**2 * 4 <= PATTERNS_AT_ONCE else 1
         found: dict[str, Tensor] = {}
         for begin in range(0, len(asked), max(1, at_once)):
             found |= self.run(asked[begin : begin + at_once], feed)

@@ -15,7 +15,7 @@ from glasshouse.report.look.look import Attention, Look, NextToken, PromptLook
 from glasshouse.report.look.texts import shown_token
 
 EARLIER = "earlier"
-"""What the first column of a map is called when tokens were left out."""
+"""What the first column of a map is called when tokens were left out; templates know it too."""
 LONGEST_LABEL = 14
 """Characters of a token that a map's axis shows."""
 
@@ -76,6 +76,7 @@ class PromptView:
     """The same, cut for the axes of maps."""
     num_earlier: int
     """Tokens before the window."""
+
     layers: tuple[tuple[HeadView, ...], ...]
     """The heads of each layer."""
     chosen: HeadView | None
@@ -88,6 +89,11 @@ class PromptView:
     """What comes next."""
     changed: tuple[float, ...]
     """How far feeding moved each prediction, in nats; () if nothing was fed."""
+
+    @property
+    def label_width(self) -> int:
+        """Pixels that the labels of a map's axis need."""
+        return 14 + 7 * max(len(EARLIER), *map(len, self.labels))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
