@@ -79,6 +79,21 @@ class TestPartition:
 
 
 class TestThreads:
+    def test_make_new_tensors_where_they_run(self):
+        """A call that makes a tensor makes it on the device that it was given. (torch's meta
+        device computes shapes only, but refuses to mix with another as a GPU does.)"""
+
+        class Numbered(torch.nn.Module):
+            def forward(self, x):
+                return x * torch.arange(x.shape[0])[:, None]
+
+        plan = Graph.capture(Numbered(), rows(4)).plan("output")
+        shapes_only = Cluster(devices=(Device(name="gpu", kind="meta"),))
+        run = PlacedPlan(plan, place_plan(plan, rows(4), shapes_only))
+        for count in (4, 4, 6):
+            found = run.run(rows(count))["output"]
+            assert (found.device.type, found.shape) == ("meta", (count, 8))
+
     def test_answer_as_one_device_to_the_last_bit(self, plan):
         """Three devices, other numbers of rows than in the example, a transposed value sent."""
         wishes = [*SPLIT[:2], on("t_default_1", "cpu:2"), on("div_tensor", "cpu:1")]

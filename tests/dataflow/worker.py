@@ -69,20 +69,21 @@ def train(workers: Workers, folder: Path, death: int | None) -> None:
     """Train, from the last checkpoint on."""
     if workers.rank == 1 and death is not None:
         die_at_message(workers, death)
-    program = training_program()
+    program, arguments = training_program(), training_arguments(0)
+    first, second, third = (f"cpu:{i % workers.count}" for i in range(3))
     wishes = [
-        *(on(name, "cpu:0") for name in ("mm", "sub_1")),
-        *(on(name, "cpu:1") for name in ("mm_1", "sub_2")),
-        *(on(name, "cpu:2") for name in ("tanh", "mean", "mm_3")),
+        *(on(name, first) for name in ("mm", "sub_1")),
+        *(on(name, second) for name in ("mm_1", "sub_2")),
+        *(on(name, third) for name in ("tanh", "mean", "mm_3")),
     ]
-    options = Options(variables={"up_1": 1, "down_1": 2}, results_at="cpu:2")
-    placement = place(program, training_arguments(0), logical_devices(3), wishes, options=options)
-    placed = Placed(placement, workers=workers)
+    options = Options(variables={"up_1": 1, "down_1": 2}, results_at=third)
+    cluster = logical_devices(workers.count)
+    placed = Placed(place(program, arguments, cluster, wishes, options=options), workers=workers)
     for step in run_steps(
         placed, training_arguments, steps=TRAIN_STEPS, folder=folder, save_every=2
     ):
-        if workers.rank == 2:
-            print(step.number, step.outputs[0].item().hex(), flush=True)
+        for loss in step.outputs.values():  # in the process that gets the results
+            print(step.number, loss.item().hex(), flush=True)
 
 
 def die_at_message(workers: Workers, death: int) -> None:

@@ -14,6 +14,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from glasshouse.dataflow.memory import is_mutating
+
 
 def attention_flops(query: torch.Size, key: torch.Size, value: torch.Size, *_, **__) -> int:
     """Operations of fused attention; pairs that a causal mask hides are counted too.
@@ -135,7 +137,7 @@ class _Counter(fx.Interpreter):
         is_new = n.op == "call_function" and any(
             t.untyped_storage()._cdata not in before for t in made
         )
-        writes = is_new or _is_in_place(n)
+        writes = is_new or is_mutating(n)
         moved = made + (made if n.target in _READS_A_PART else _tensors(read))
         only = result if isinstance(result, Tensor) else None
         return NodeCost(
@@ -152,11 +154,6 @@ class _Counter(fx.Interpreter):
     def _storage(self, value: Tensor) -> int:
         """A small number for the memory behind a tensor."""
         return self.storages.setdefault(value.untyped_storage()._cdata, len(self.storages))
-
-
-def _is_in_place(node: fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
 
 
 def _without_storage(value: Tensor) -> Tensor:

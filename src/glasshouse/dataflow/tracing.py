@@ -59,7 +59,7 @@ class Trace:
 
     @property
     def seconds_between_nodes(self) -> float:
-        """Average time from one node to the next: what tracing itself costs, for the most part."""
+        """Average time from one node to the next: on one device, mostly what tracing costs."""
         devices = {event.device for event in self.events}
         gaps = self.wall_seconds * len(devices) - self.node_seconds
         return gaps / max(len(self.events), 1)

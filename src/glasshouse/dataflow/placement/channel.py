@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from queue import SimpleQueue
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,11 +18,11 @@ class Channel(Protocol):
         """Let a value go; returns at once."""
         ...
 
-    def start_receive(self, key: str) -> object:
+    def start_receive(self, key: str) -> Any:
         """Be ready for a message; returns at once, with a ticket."""
         ...
 
-    def finish_receive(self, ticket: object) -> Tensor:
+    def finish_receive(self, ticket: Any) -> Tensor:
         """Wait for a message and return its value."""
         ...
 
@@ -34,10 +34,10 @@ class Stopped(GlasshouseError):
 class Boxes:
     """The messages of one run between the threads of one process."""
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        """`keys` gives torch's device for the receiver of each message."""
-        self._kinds = keys
-        self._boxes: dict[str, SimpleQueue[Tensor | None]] = {key: SimpleQueue() for key in keys}
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        """Make a box for each key; `kinds` says on which of torch's devices its value is read."""
+        self._kinds = kinds
+        self._boxes: dict[str, SimpleQueue[Tensor | None]] = {key: SimpleQueue() for key in kinds}
 
     def send(self, key: str, value: Tensor) -> None:
         """Put a value in its box."""

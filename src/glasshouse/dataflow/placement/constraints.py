@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
-from torch.utils import _pytree as pytree
 
 from glasshouse.dataflow.address import matching_names
 from glasshouse.dataflow.cost import NodeCost
+from glasshouse.dataflow.memory import written
 from glasshouse.errors import InputError
 
 
@@ -160,12 +160,11 @@ def _inseparable(program: fx.GraphModule, costs: Mapping[str, NodeCost]) -> Iter
         users = [user.name for user in node.users if user.op != "output"]
         if not sendable(node):
             yield (node.name, *users)
-        if _writes(node):
-            written = {costs[n.name].storage for n in _written(node) if n.name in costs}
-            for other in program.graph.nodes:
-                touches = [n.name for n in (other, *other.all_input_nodes) if n.name in costs]
-                if other.op != "output" and any(costs[n].storage in written for n in touches):
-                    yield (node.name, other.name)
+        into = {costs[n.name].storage for n in written(node) if n.name in costs}
+        for other in program.graph.nodes if into else ():
+            touched = [n.name for n in (other, *other.all_input_nodes) if n.name in costs]
+            if other.op != "output" and any(costs[n].storage in into for n in touched):
+                yield (node.name, other.name)
 
 
 def sendable(node: fx.Node) -> bool:
@@ -175,41 +174,17 @@ def sendable(node: fx.Node) -> bool:
     receiver must know how much to expect.
     """
     value = node.meta.get("val")
-    if isinstance(value, Tensor) or not pytree.tree_leaves(value):
-        return not free_unbacked_symbols(value) if isinstance(value, Tensor) else True
     if isinstance(value, tuple | list):
         return False
-    return not (isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool)) or (
-        not free_unbacked_symbols(value)
-    )
+    has_sizes = isinstance(value, Tensor | torch.SymInt | torch.SymFloat | torch.SymBool)
+    return not (has_sizes and free_unbacked_symbols(value))
 
 
 def written_placeholders(program: fx.GraphModule, costs: Mapping[str, NodeCost]) -> set[str]:
     """Placeholders whose memory the program writes into."""
-    written = {
-        costs[argument.name].storage
-        for node in program.graph.nodes
-        if _writes(node)
-        for argument in _written(node)
-    }
+    into = {costs[n.name].storage for node in program.graph.nodes for n in written(node)}
     placeholders = [node.name for node in program.graph.nodes if node.op == "placeholder"]
-    return {name for name in placeholders if costs[name].storage in written - {None}}
-
-
-def _writes(node: fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
-
-
-def _written(node: fx.Node) -> list[fx.Node]:
-    """Arguments that a call writes into."""
-    schema = node.target._schema  # type: ignore[union-attr]  # checked by `_writes`
-    return [
-        argument
-        for argument, declared in zip(node.args, schema.arguments, strict=False)
-        if declared.alias_info is not None and declared.alias_info.is_write
-        if isinstance(argument, fx.Node)
-    ]
+    return {name for name in placeholders if costs[name].storage in into - {None}}
 
 
 class _Union:

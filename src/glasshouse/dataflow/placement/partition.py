@@ -137,9 +137,7 @@ class _PartBuilder:
             for argument in node.all_input_nodes:
                 self._finish(channel, argument)
             if node.op != "placeholder":
-                self.copies[node.name] = self.graph.node_copy(
-                    node, lambda argument: self.copies[argument.name]
-                )
+                self.copies[node.name] = self._copy(node)
             self._send(channel, node)
         self._start(channel, starts.get(None, ()))
         outputs = dict(self._outputs())
@@ -183,6 +181,14 @@ class _PartBuilder:
     def _placeholder(self, node: fx.Node) -> fx.Node:
         copy = self.graph.placeholder(node.name)
         copy.meta = dict(node.meta)
+        return copy
+
+    def _copy(self, node: fx.Node) -> fx.Node:
+        """A call as it is, but that it makes new tensors on this device."""
+        copy = self.graph.node_copy(node, lambda argument: self.copies[argument.name])
+        if "device" in copy.kwargs:
+            kind = self.placement.cluster.device(self.device).kind
+            copy.update_kwarg("device", torch.device(kind))
         return copy
 
     def _send(self, channel: fx.Node, node: fx.Node) -> None:

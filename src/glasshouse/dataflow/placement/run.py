@@ -2,14 +2,14 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from glasshouse.dataflow.placement.channel import Boxes, Stopped
+from glasshouse.dataflow.placement.channel import Boxes, Channel, Stopped
 from glasshouse.dataflow.placement.partition import Part, partition
 from glasshouse.dataflow.placement.place import Placement, is_size
 from glasshouse.dataflow.placement.sizes import bound_symbols, evaluated, symbol_sources
@@ -66,6 +66,7 @@ class Placed:
             for node in placement.program.graph.nodes
             if node.op == "call_function" and is_size(node)
         ]
+        self._moved: dict[tuple[torch.device, str], tuple[Tensor, int, Tensor]] = {}
         self._sources = symbol_sources(placement.program)
         self._threads = ThreadPoolExecutor(len(devices)) if workers is None else None
 
@@ -151,7 +152,7 @@ class Placed:
             values[node.name] = evaluated(node.meta["val"], self._symbols)
         return values
 
-    def _run_in_threads(self, values: Mapping[str, object], call: Call) -> Outputs:
+    def _run_in_threads(self, values: dict[str, Any], call: Call) -> Outputs:
         """Run the part that returns the results in this thread, the others beside it."""
         assert self._threads is not None
         cluster = self.placement.cluster
@@ -160,7 +161,7 @@ class Placed:
 
         def run(part: Part) -> Outputs:
             try:
-                return _run_part(part, boxes, values, cluster.device(part.device).kind, call)
+                return self._run_part(part, boxes, values, call)
             except BaseException:
                 boxes.stop()
                 raise
@@ -169,25 +170,34 @@ class Placed:
         away = [self._threads.submit(run, part) for part in self.parts if part not in home]
         return _joined([*(_outcome(run, p) for p in home), *(_outcome(f.result) for f in away)])
 
-    def _run_here(self, workers: Workers, values: Mapping[str, object], call: Call) -> Outputs:
-        part = self.parts[workers.rank]
-        kind = self.placement.cluster.devices[workers.rank].kind
-        channel = Wire(workers, part, self.placement.cluster.names, self._symbols, kind)
-        outputs = _run_part(part, channel, values, kind, call)
+    def _run_here(self, workers: Workers, values: dict[str, Any], call: Call) -> Outputs:
+        part, cluster = self.parts[workers.rank], self.placement.cluster
+        kind = cluster.devices[workers.rank].kind
+        channel = Wire(workers, part, cluster.names, self._symbols, kind)
+        outputs = self._run_part(part, channel, values, call)
         channel.finish_sends()
         return outputs
 
+    def _run_part(
+        self, part: Part, channel: Channel, values: dict[str, Any], call: Call
+    ) -> Outputs:
+        """Run one device's program; a variable it writes into stays where it was written."""
+        device = torch.device(self.placement.cluster.device(part.device).kind)
+        inputs = {name: self._at(device, name, values[name]) for name in part.inputs}
+        values |= {name: inputs[name] for name in inputs.keys() & self.variable_names}
+        with torch.no_grad():
+            results = call(part, [channel, *inputs.values()])
+        return dict(zip(part.outputs, results, strict=True))
 
-def _run_part(
-    part: Part, channel: object, values: Mapping[str, object], kind: str, call: Call
-) -> Outputs:
-    """Run one device's program."""
-    device = torch.device(kind)
-    inputs = [values[name] for name in part.inputs]
-    inputs = [value.to(device) if isinstance(value, Tensor) else value for value in inputs]
-    with torch.no_grad():
-        results = call(part, [channel, *inputs])
-    return dict(zip(part.outputs, results, strict=True))
+    def _at(self, device: torch.device, name: str, value: object) -> object:
+        """An argument on a device; one that has not changed since the last run is there already."""
+        if not isinstance(value, Tensor) or value.device == device:
+            return value
+        known = self._moved.get((device, name))
+        if known is None or known[0] is not value or known[1] != value._version:
+            known = (value, value._version, value.to(device))
+            self._moved[device, name] = known
+        return known[2]
 
 
 def _digest(parts: Sequence[Part]) -> str:
