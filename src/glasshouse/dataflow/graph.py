@@ -14,6 +14,7 @@ from torch import fx, nn
 from glasshouse.dataflow.address import matching_names, parse_address
 from glasshouse.dataflow.attention import open_attention
 from glasshouse.dataflow.capture import Captured, capture
+from glasshouse.dataflow.drawing import Drawing
 from glasshouse.dataflow.explain import Explanation, explain_plan
 from glasshouse.dataflow.feeds import Feed, kind_of
 from glasshouse.dataflow.gradients import Grad
@@ -21,6 +22,7 @@ from glasshouse.dataflow.inputs import Example, Inputs
 from glasshouse.dataflow.masks import drop_causal_masks
 from glasshouse.dataflow.naming import MODULE_OUTPUT
 from glasshouse.dataflow.nodes import fake
+from glasshouse.dataflow.outline import Group, State, outline, tree
 from glasshouse.dataflow.plan import Plan
 from glasshouse.dataflow.program import FeedKind, Signature, make_program, variables
 from glasshouse.dataflow.question import Fetch, fed_parts, resolve, several
@@ -247,6 +249,33 @@ class Graph:
         """
         whole = self.plan(self.names[-1])
         return explain_plan(self.plan(fetch, feed), batch=batch, seq=seq, whole=whole)
+
+    def show(self, fetch: Fetch = (), feed: Iterable[str] = ()) -> Drawing:
+        """Draw the graph, and what a run would compute of it; a notebook shows what is returned.
+
+        Args:
+            fetch: As in `run`; what it does not need is greyed. Nothing: the graph alone.
+            feed: As in `plan`.
+        """
+        return Drawing(tuple(self._outline(fetch, feed)))
+
+    def tree(self, fetch: Fetch = (), feed: Iterable[str] = ()) -> str:
+        """The graph as text, alike blocks once: a line for every value.
+
+        Args:
+            fetch: As in `show`: → is fetched, ← is fed, · is not computed.
+            feed: As in `plan`.
+        """
+        return tree(self._outline(fetch, feed))
+
+    def _outline(self, fetch: Fetch, feed: Iterable[str]) -> list[Group]:
+        states: dict[str, State] = {}
+        if several(fetch):
+            layout = self.plan(fetch, feed).layout
+            states |= dict.fromkeys(layout.computed, "computed")
+            states |= dict.fromkeys(layout.fetched, "fetched")
+            states |= dict.fromkeys(layout.feeds, "fed")
+        return outline(self._captured, self._opened, self._values, states)
 
     def _plan(
         self,
