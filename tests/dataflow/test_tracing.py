@@ -69,4 +69,4 @@ class TestWriteTrace:
         ends = arrows["linear_default to cpu:1"]
         assert (ends["s"]["tid"], ends["f"]["tid"]) == (tracks["cpu:0"], tracks["cpu:1"])
         assert all(ends["s"]["ts"] < ends["f"]["ts"] for ends in arrows.values())
-        assert len(arrows) == len(placed.placement.run.messages)
+        assert len(arrows) == len(placed.placement.simulation.messages)

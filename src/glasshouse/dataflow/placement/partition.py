@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, fx
 
 from glasshouse.dataflow.direct import direct_function
-from glasshouse.dataflow.placement.place import Placement, output_nodes
+from glasshouse.dataflow.placement.place import output_nodes
+from glasshouse.dataflow.placement.placement import Placement
 from glasshouse.dataflow.placement.simulate import Message
 
 aten = torch.ops.aten
@@ -72,7 +73,9 @@ def partition(placement: Placement) -> tuple[Part, ...]:
 
 
 def _messages(placement: Placement) -> list[Message]:
-    return sorted(placement.run.messages.values(), key=lambda m: (m.leaves, m.value, m.receiver))
+    return sorted(
+        placement.simulation.messages.values(), key=lambda m: (m.leaves, m.value, m.receiver)
+    )
 
 
 def _parcel(placement: Placement, number: int, message: Message) -> Parcel:
@@ -95,7 +98,7 @@ def latest_starts(placement: Placement, device: str) -> dict[str | None, list[Me
     value is waited for anyway, when it is sent. It starts before the node that the device is then
     at work on, or about to begin.
     """
-    run = placement.run
+    run = placement.simulation
     local = [n for n in placement.program.graph.nodes if run.device_of.get(n.name) == device]
     found: dict[str | None, list[Message]] = {}
     for message in _messages(placement):

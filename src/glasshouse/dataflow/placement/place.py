@@ -8,8 +8,6 @@ Source:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import fx
@@ -23,69 +21,9 @@ from glasshouse.dataflow.placement.constraints import (
     written_placeholders,
 )
 from glasshouse.dataflow.placement.devices import Cluster, Device
+from glasshouse.dataflow.placement.placement import Measured, Options, Placement
 from glasshouse.dataflow.placement.simulate import Seconds, Simulation
 from glasshouse.errors import InputError
-
-Measured = Mapping[str, Mapping[str, float]]
-"""Seconds of each node, by device; what is missing is estimated."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """What a placement may assume, beside the user's wishes."""
-
-    results_at: str | None = None
-    """Device that gets the program's outputs; None: the cluster's first."""
-    compress: bool = False
-    """Whether float32 values travel as bfloat16; see `compressed` for the error."""
-    variables: Mapping[str, int] = field(default_factory=dict)
-    """Placeholders whose value the next run takes from an output of this one: its number."""
-    measured: Measured = field(default_factory=dict)
-    """Times of a traced run, to be used in place of estimates."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
-    """A device for every node of a program, and what a run would take."""
-
-    program: fx.GraphModule
-    """What was placed."""
-    cluster: Cluster
-    """Where."""
-    options: Options
-    """What was assumed."""
-    costs: Mapping[str, NodeCost]
-    """Of every node."""
-    everywhere: frozenset[str]
-    """Nodes that every device has by itself: weights, inputs, sizes."""
-    run: Simulation
-    """The run as it was played through."""
-
-    @property
-    def results_at(self) -> str:
-        """Device that gets the program's outputs."""
-        return self.options.results_at or self.cluster.names[0]
-
-    @property
-    def device_of(self) -> Mapping[str, str]:
-        """Name of the device of every node that one device makes."""
-        return self.run.device_of
-
-    @property
-    def estimated_seconds(self) -> float:
-        """How long a run should take."""
-        return self.run.makespan
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes between devices in one run."""
-        return sum(message.num_bytes for message in self.run.messages.values())
-
-    def explain(self) -> str:
-        """Say in words which device does what, and what it costs."""
-        from glasshouse.dataflow.placement.explain import explain
-
-        return explain(self)
 
 
 def place(
@@ -122,18 +60,30 @@ def place(
         together_nodes=_variable_pairs(program, options),
     )
     everywhere = _everywhere(program, costs, options)
-    play = partial(_play, program, found, cluster, costs, everywhere, options)
-    runs = [play(prefer) for prefer in (None, *cluster.names)]
-    possible = [run for run in runs if isinstance(run, Simulation)]
+    seconds, freed = _seconds(costs, options.measured), releases(program.graph.nodes, costs)
+
+    def attempt(prefer: str | None) -> Simulation | InputError:
+        simulation = Simulation(
+            cluster=cluster,
+            costs=costs,
+            seconds=seconds,
+            everywhere=everywhere,
+            releases=freed,
+            compress=options.compress,
+        )
+        return _play(simulation, program, found, options, prefer)
+
+    attempts = [attempt(prefer) for prefer in (None, *cluster.names)]
+    possible = [run for run in attempts if isinstance(run, Simulation)]
     if not possible:
-        raise next(run for run in runs if isinstance(run, InputError))
+        raise next(run for run in attempts if isinstance(run, InputError))
     return Placement(
         program=program,
         cluster=cluster,
         options=options,
         costs=costs,
         everywhere=everywhere,
-        run=min(possible, key=lambda run: run.makespan),
+        simulation=min(possible, key=lambda run: run.makespan),
     )
 
 
@@ -175,26 +125,16 @@ def _variable_pairs(program: fx.GraphModule, options: Options) -> list[tuple[str
 
 
 def _play(
+    run: Simulation,
     program: fx.GraphModule,
     found: Mapping[str, Group],
-    cluster: Cluster,
-    costs: Mapping[str, NodeCost],
-    everywhere: frozenset[str],
     options: Options,
     prefer: str | None,
 ) -> Simulation | InputError:
     """Put every node on a device: the preferred one where it may run, else where it ends first."""
-    run = Simulation(
-        cluster=cluster,
-        costs=costs,
-        seconds=_seconds(costs, options.measured),
-        everywhere=everywhere,
-        releases=releases(program.graph.nodes, costs),
-        compress=options.compress,
-    )
-    chosen: dict[int, str] = {}
+    cluster, chosen = run.cluster, dict[int, str]()
     for node in program.graph.nodes:
-        if node.op == "output" or node.name in everywhere:
+        if node.op == "output" or node.name in run.everywhere:
             continue
         group = found[node.name]
         allowed = (chosen[id(group)],) if id(group) in chosen else group.devices
@@ -203,12 +143,11 @@ def _play(
             return _too_large(node, allowed, cluster)
         if prefer in fitting:
             fitting = [prefer]
-        device = min(fitting, key=lambda name: run.end_if(node, name))
-        chosen[id(group)] = device
-        run.put(node, device)
+        chosen[id(group)] = min(fitting, key=lambda device: run.end_if(node, device))
+        run.put(node, chosen[id(group)])
     kept, home = set(options.variables.values()), options.results_at or cluster.names[0]
     for number, node in enumerate(output_nodes(program)):
-        if node.name not in everywhere and number not in kept:
+        if node.name not in run.everywhere and number not in kept:
             run.fetch(node, home)
     if run.peak.get(home, 0) > cluster.device(home).memory_bytes:
         return InputError(

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from glasshouse.dataflow.feeds import Feed
 from glasshouse.dataflow.placement.constraints import Constraint
 from glasshouse.dataflow.placement.devices import Cluster
-from glasshouse.dataflow.placement.place import Options, Placement, place
+from glasshouse.dataflow.placement.place import place
+from glasshouse.dataflow.placement.placement import Options, Placement
 from glasshouse.dataflow.placement.run import Placed
 from glasshouse.dataflow.placement.workers import Workers
 from glasshouse.dataflow.plan import Plan

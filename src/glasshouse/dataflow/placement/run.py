@@ -11,7 +11,8 @@ from torch import Tensor
 
 from glasshouse.dataflow.placement.channel import Boxes, Channel, Stopped
 from glasshouse.dataflow.placement.partition import Part, partition
-from glasshouse.dataflow.placement.place import Placement, is_size
+from glasshouse.dataflow.placement.place import is_size
+from glasshouse.dataflow.placement.placement import Placement
 from glasshouse.dataflow.placement.sizes import bound_symbols, evaluated, symbol_sources
 from glasshouse.dataflow.placement.wire import Wire
 from glasshouse.dataflow.placement.workers import Workers
