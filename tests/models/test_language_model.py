@@ -180,6 +180,24 @@ class TestLogprobs:
             model.logprobs(["w1", "w2"], ["w3"])
 
 
+class TestGraph:
+    def test_is_captured_once_and_knows_the_context(self, model):
+        """Capture takes seconds; a text that is too long is refused by its shape."""
+        graph = model.graph()
+        assert graph is model.graph()
+        ids = torch.ones(2, 12, dtype=torch.long)
+        assert torch.equal(graph.run(ids, fetch="logits")["logits"], model.network(ids))
+        with pytest.raises(InputError, match="at most 12"):
+            graph.run(torch.ones(2, 13, dtype=torch.long), fetch="logits")
+
+    def test_takes_padded_rows(self, model):
+        """The same names, with where each row begins."""
+        inputs = {"ids": torch.ones(2, 9, dtype=torch.long), "starts": torch.tensor([0, 4])}
+        values = model.graph(padded=True).run(inputs, fetch="logits")
+        expected = model.network(inputs["ids"], starts=inputs["starts"])
+        torch.testing.assert_close(values["logits"], expected, atol=1e-5, rtol=1e-4)
+
+
 class TestSaveAndLoad:
     @pytest.mark.parametrize("name", VARIANTS)
     def test_gives_back_the_same_model(self, name, tmp_path):
@@ -192,6 +210,18 @@ class TestSaveAndLoad:
         assert torch.equal(loaded.network(ids), model.network(ids))
         assert loaded.tokenizer.encode("w3 <end>") == [3, 0]
         assert loaded.tokenizer.end_id == 0
+
+    def test_reads_what_was_saved_before_a_field_was_thought_of(self, tmp_path):
+        """Configs only grow fields that have defaults."""
+        model = make_model()
+        model.save(tmp_path / "model")
+        path = tmp_path / "model" / "config.json"
+        older = json.loads(path.read_text())
+        for name in ("ends", "post_norms"):
+            del older["transformer"][name]
+        older["transformer"]["attention"] = {"num_heads": 4}
+        path.write_text(json.dumps(older))
+        assert LanguageModel.load(tmp_path / "model").network.config == model.network.config
 
     def test_takes_a_runs_newest_whole_checkpoint(self, tmp_path, monkeypatch):
         """By folder and by name; a draft that a crash left is not a checkpoint."""

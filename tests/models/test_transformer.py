@@ -73,6 +73,12 @@ class TestTransformer:
         pieces = [model(piece, cache=cache) for piece in padded.split([5, 1, 3], dim=1)]
         torch.testing.assert_close(torch.cat(pieces, 1)[:1, 3:], alone, **ROUNDING)
 
+    def test_refuses_more_tokens_than_it_has_positions_for(self):
+        """In a sentence, where torch would speak of an index; a graph knows the limit too."""
+        model = Transformer(BASE).requires_grad_(False)
+        with pytest.raises(InputError, match="13 tokens are more than the 12"):
+            model(random_ids(1, 13))
+
     def test_refuses_more_tokens_than_the_cache_holds(self):
         """Writing past the end would be silent nonsense."""
         model = Transformer(BASE).requires_grad_(False)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from glasshouse.errors import InputError
 from glasshouse.models.cache import Count
 from glasshouse.models.config import TransformerConfig
 from glasshouse.models.rotary import Turn, rotary_turn
@@ -71,6 +72,22 @@ def lay_out(
             positions, config.positions, d_rotary=config.d_rotary, local_base=local_base
         )
     return Layout(kernel, positions, bias, is_causal, turn, first)
+
+
+def refuse_longer(seq: Count, first: Count, context: int) -> None:
+    """Refuse tokens that have no learned position; a graph keeps the limit of its texts.
+
+    Raises:
+        InputError: If the last of `seq` tokens, the first in slot `first`, lies past the context.
+    """
+    if torch.compiler.is_compiling():
+        if isinstance(first, int):
+            torch._check(first + seq <= context)
+    elif first + seq > context:
+        raise InputError(
+            f"{first + seq} tokens are more than the {context} that the model has positions for; "
+            "shorten the text"
+        )
 
 
 def window_of(config: TransformerConfig, num_slots: Count) -> int | None:

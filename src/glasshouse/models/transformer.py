@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from glasshouse.dataflow import named
 from glasshouse.models.cache import Count, KeyValueCache
 from glasshouse.models.config import MlpConfig, TransformerConfig
-from glasshouse.models.layout import AttentionKernel, Layout, lay_out
+from glasshouse.models.layout import AttentionKernel, Layout, lay_out, refuse_longer
 from glasshouse.models.parts import make_embedding, make_norm, make_rms_norm, make_unembedding
 from glasshouse.models.rotary import rotate
 
@@ -326,6 +326,8 @@ class Transformer(nn.Module):
         }
         x, place = named("embed", self.embed(ids), STREAM), None
         if self.pos_embed is not None:
+            if starts is None:
+                refuse_longer(ids.shape[1], first, self.config.context)
             place = self.pos_embed(layouts[self.reaches[0]].positions)
             place = named("pos_embed", place, STREAM)
             if self.config.positions.inject == "residual":
