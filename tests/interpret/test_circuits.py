@@ -125,6 +125,11 @@ class TestMatching:
         assert q_matching(model)[1, 2, 0, 3].item() == pytest.approx(through_queries, abs=1e-3)
         assert qk_trace(model, (0, 3))[1, 2].item() == pytest.approx(through_keys, abs=1e-3)
 
+    def test_refuses_heads_that_are_not_there(self):
+        """There are two layers."""
+        with pytest.raises(InputError, match=r"no head \(2, 0\)"):
+            qk_trace(network("gpt"), (2, 0))
+
     def test_has_nothing_to_say_of_later_heads(self):
         """A head cannot read what comes after it."""
         assert (k_matching(network("gpt"))[0] == 0).all()

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.interpret.subjects import graph, network, randomised, token_ids
+from tests.interpret.subjects import graph, network, token_ids
 
 from glasshouse.errors import InputError
 from glasshouse.interpret import (
@@ -25,23 +25,17 @@ def column(edges, reader):
 
 
 class TestEdgePatching:
-    @pytest.mark.parametrize("variant", ["gpt", "gemma"])
-    def test_is_path_patching_of_one_path(self, variant):
+    def test_is_path_patching_of_one_path(self):
         """Two implementations: one freezes what lies between, the other adds to what is read."""
-        for reader in ("blocks.1.attn.q[head=2]", "logits"):
+        for variant, reader in (("gpt", "logits"), ("gemma", "blocks.1.attn.k[head=0]")):
             edges = edge_patching(graph(variant), CLEAN, CORRUPTED, METRIC, readers=[reader])
-            senders = [writer for writer in edges.writers if writer != "blocks.1.mlp.out"]
-            senders = [w for w in senders if reader == "logits" or "blocks.1" not in w]
+            exists = ~edges.changes[:, 0].isnan()
+            senders = [w for w, is_edge in zip(edges.writers, exists, strict=True) if is_edge]
+            receivers = () if reader == "logits" else reader
             paths = path_patching(
-                graph(variant),
-                CLEAN,
-                CORRUPTED,
-                METRIC,
-                senders=senders,
-                receivers=() if reader == "logits" else reader,
+                graph(variant), CLEAN, CORRUPTED, METRIC, senders=senders, receivers=receivers
             )
-            found = [edges.changes[edges.writers.index(sender), 0].item() for sender in senders]
-            assert found == pytest.approx(paths.change.tolist(), abs=1e-5)
+            assert edges.change.tolist() == pytest.approx(paths.change.tolist(), abs=1e-5)
 
     def test_knows_who_reads_whom(self):
         """A query reads earlier layers; parallel MLPs do not read their own block's heads."""
@@ -65,13 +59,13 @@ class TestEdgePatching:
 
 
 class TestEdgeAttribution:
-    @pytest.mark.parametrize("variant", ["gpt", "gemma", "neox"])
+    @pytest.mark.parametrize("variant", ["gpt", "neox"])
     def test_adds_up_to_the_attribution_of_its_writer(self, variant):
         """Everything that a part writes is read by somebody: to first order the edges are the
         whole."""
-        edges = edge_attribution(randomised(variant), CLEAN, CORRUPTED, METRIC)
+        edges = edge_attribution(graph(variant), CLEAN, CORRUPTED, METRIC)
         whole = attribution_patching(
-            randomised(variant), CLEAN, CORRUPTED, METRIC, site="blocks.*.attn.z", over="head"
+            graph(variant), CLEAN, CORRUPTED, METRIC, site="blocks.*.attn.z", over="head"
         )
         sums = dict(zip(edges.writers, edges.changes.nansum(dim=1).tolist(), strict=True))
         for address, change in zip(whole.addresses, whole.change.flatten().tolist(), strict=True):
@@ -103,7 +97,7 @@ class TestIntegratedEdgeAttribution:
     @pytest.mark.parametrize("variant", ["gpt", "gemma"])
     def test_of_embeddings_adds_up_to_the_whole_difference(self, variant):
         """Completeness of integrated gradients; one gradient alone misses it."""
-        subject = randomised(variant)
+        subject = graph(variant)
         whole = activation_patching(
             subject, CLEAN, CORRUPTED, METRIC, site="embed", over=()
         ).change.item()
@@ -118,7 +112,7 @@ class TestIntegratedEdgeAttribution:
 
     def test_comes_nearer_to_real_patching(self):
         """Where the model is far from linear between the prompts."""
-        subject = randomised("gpt")
+        subject = graph("gpt")
         exact = edge_patching(subject, CLEAN, CORRUPTED, METRIC)
         errors = [
             attribution_error(estimate, exact)

@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from glasshouse.interpret.subject import Head, Subject, check_heads, graph_of, network_of
+from glasshouse.errors import InputError
+from glasshouse.interpret.subject import Head, Subject, network_of
 from glasshouse.interpret.weights import HeadWeights, head_weights, unembedding_rows
 
 
@@ -111,8 +112,11 @@ def qk_trace(subject: Subject, previous: Head) -> Float[Tensor, "layer head"]:
     Raises:
         InputError: If there is no such head.
     """
-    check_heads(graph_of(subject), [previous])
-    return k_matching(subject)[:, :, previous[0], previous[1]]
+    scores = k_matching(subject)
+    layers, heads = scores.shape[:2]
+    if not (0 <= previous[0] < layers and 0 <= previous[1] < heads):
+        raise InputError(f"there is no head {previous}; the model has {layers} layers of {heads}")
+    return scores[:, :, previous[0], previous[1]]
 
 
 @torch.no_grad()

@@ -20,11 +20,16 @@ from glasshouse.interpret.weights import blocks_of, head_weights, unembedding_ro
 def attention_patterns(
     subject: Subject, texts: Texts
 ) -> Float[Tensor, "layer batch head query key"]:
-    """Attention of every head, from each query to every key."""
+    """Attention of every head, from each query to every key.
+
+    Raises:
+        InputError: If the model has no attention that could be opened.
+    """
     graph = graph_of(subject)
-    num_heads(graph)
-    found = graph.run(token_ids(subject, texts), fetch="blocks.*.attn.pattern")
-    return torch.stack(list(found.values()))
+    names = [name for name in graph.names if name.split(".")[-1] == "pattern"]
+    if not names:
+        raise InputError("the model has no attention heads (no value whose name ends in .pattern)")
+    return torch.stack(list(graph.run(token_ids(subject, texts), fetch=names).values()))
 
 
 def attention_on(
@@ -241,6 +246,4 @@ def copying_share(
 
 def _pool(subject: Subject, tokens: Int[Tensor, " token"] | None) -> Int[Tensor, " token"] | int:
     """Ids to draw from."""
-    if tokens is not None:
-        return tokens
-    return int(graph_of(subject).value("logits").shape[-1])
+    return int(graph_of(subject).value("logits").shape[-1]) if tokens is None else tokens

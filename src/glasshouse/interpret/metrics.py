@@ -36,18 +36,18 @@ def logit_difference(correct: TokenIds, wrong: TokenIds, *, pos: int = -1) -> Me
     def difference(logits: Float[Tensor, "... batch vocab"]) -> Float[Tensor, "... batch"]:
         return chosen(logits, correct) - chosen(logits, wrong)
 
-    return Metric(f"logits[pos={pos}]", difference)
+    return Metric(f"logits[:, {pos}]", difference)
 
 
 def logit(token: TokenIds, *, pos: int = -1) -> Metric:
     """The logit of a token."""
-    return Metric(f"logits[pos={pos}]", lambda logits: chosen(logits, token))
+    return Metric(f"logits[:, {pos}]", lambda logits: chosen(logits, token))
 
 
 def log_probability(token: TokenIds, *, pos: int = -1) -> Metric:
     """Log-probability of a token, in nats."""
     return Metric(
-        f"logits[pos={pos}]", lambda logits: chosen(logits.float().log_softmax(dim=-1), token)
+        f"logits[:, {pos}]", lambda logits: chosen(logits.float().log_softmax(dim=-1), token)
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from glasshouse.dataflow import Graph
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
+from glasshouse.models.huggingface.as_is import AsIs
 from glasshouse.models.language_model import Prompt
 
 Subject = LanguageModel | Transformer | Graph
@@ -56,7 +57,7 @@ def network_of(subject: Subject, *, why: str) -> Transformer:
     if not isinstance(module, Transformer):
         raise InputError(
             f"{why} reads the weights of a glasshouse Transformer, not of {type(module).__name__}; "
-            "load the model with LanguageModel.load"
+            "LanguageModel.load makes one of every family that it knows"
         )
     return module
 
@@ -68,11 +69,11 @@ def num_layers(graph: Graph) -> int:
         InputError: If its values do not have the names that all language models share.
     """
     found = {int(m[1]) for name in graph.names if (m := re.match(r"blocks\.(\d+)\.", name))}
-    if not found and "logits" not in graph.names:
+    if not found and "final_norm" not in graph.names:
         raise InputError(
-            f"the graph has no blocks.0.resid_post; its names are those of "
-            f"{type(graph.module).__name__}: load the model with LanguageModel.load to get the "
-            "names that all language models share"
+            f"this needs values under the names that language models share (blocks.0.resid_pre, "
+            f"...), but the graph has those of {type(graph.module).__name__}'s own modules; "
+            "LanguageModel.load gives every family that it knows the shared names"
         )
     return len(found)
 
@@ -114,7 +115,7 @@ def token_ids(subject: Subject, texts: Texts) -> Int[Tensor, "batch seq"]:
         texts = _encoded(subject, texts)
     ids = texts[None] if texts.ndim == 1 else texts
     module = graph_of(subject).module
-    limit = module.config.context if isinstance(module, Transformer) else None
+    limit = module.config.context if isinstance(module, Transformer | AsIs) else None
     if ids.ndim != 2 or not ids.numel():
         raise InputError(f"token ids of shape {tuple(ids.shape)}; give batch seq, neither of it 0")
     if limit is not None and ids.shape[1] > limit:
