@@ -71,6 +71,16 @@ class TestLook:
         divergence = (before.exp() * (before - after)).sum(dim=-1)
         torch.testing.assert_close(one.changed, divergence, rtol=1e-4, atol=1e-6)
 
+    def test_counts_what_computing_took(self):
+        """What a replaced value made needless is not counted; what is changed in place is."""
+        whole, cut, scaled = (
+            looked(fetch=("blocks.1.mlp.out",), feed=feed).cost
+            for feed in ((), ("blocks.0.resid_post=zero",), ("blocks.0.resid_post=x2",))
+        )
+        assert "blocks.0 " in whole
+        assert "blocks.0 " in scaled
+        assert "blocks.0 " not in cut
+
     def test_leaves_padding_out(self):
         """A short prompt beside a longer one is as if it were alone."""
         both = looked("the cat sat on a mat", PROMPT)
@@ -113,6 +123,28 @@ class TestFeeds:
         halved = looked(fetch=("embed",), feed=("embed[pos=0]=x0.5",)).values["embed"]
         torch.testing.assert_close(halved[:, 0], free[:, 0] / 2)
         torch.testing.assert_close(halved[:, 1:], free[:, 1:])
+
+    def test_leaves_padding_out_of_means(self):
+        """The mean over a padded batch is the mean over its words."""
+        prompts = ("the cat sat on a mat", "the dog")
+        free = [looked(one, fetch=("embed",)).values["embed"][0] for one in prompts]
+        fed = looked(*prompts, fetch=("embed[pos=-1]",), feed=("embed[pos=-1]=mean",))
+        mean = torch.cat(free).mean(dim=0)
+        torch.testing.assert_close(fed.values["embed[pos=-1]"], mean.expand(2, -1))
+
+    def test_feeds_every_value_of_a_pattern(self):
+        """A head of every layer, from one prompt and added: each gets its own."""
+        z = "blocks.*.attn.z[head=0, pos=-1]"
+        free = looked("the cat sat", fetch=(z,)).values
+        other = looked("a dog ran", fetch=(z,)).values
+        first = "blocks.0.attn.z[head=0, pos=-1]"
+        fed = looked("the cat sat", fetch=(z,), feed=(f"{z}=+from a dog ran",)).values
+        torch.testing.assert_close(fed[first], free[first] + other[first])
+
+    def test_says_when_numbers_break(self):
+        """What overflows is told, and the page can still be drawn."""
+        found = looked(feed=("blocks.0.resid_post=3e38", "blocks.0.mlp.out=x2"))
+        assert any("not finite" in note for note in found.notes)
 
 
 class TestRefuses:
@@ -160,7 +192,9 @@ class TestRefuses:
             looked(feed=(f"embed={path}:c",))
         with pytest.raises(InputError, match=r"say which tensor is meant; it holds a, b"):
             looked(feed=(f"embed={path}",))
-        with pytest.raises(InputError, match=r"has shape \(3,\), where \(1, 4, 8\) belongs"):
+        with pytest.raises(
+            InputError, match=r"the tensor has shape \(3,\), where \(1, 4, 8\) belongs"
+        ):
             looked(feed=(f"embed={path}:a",))
         path.write_bytes(b"not a file of tensors")
         with pytest.raises(InputError, match="is damaged"):

@@ -57,7 +57,8 @@ class TestRenderLook:
         """Images are in the page; the script and the style are too."""
         outline = Outline(page)
         assert outline.fetched == []
-        assert not re.search(r"https?://|@import|url\((?!#)", page)
+        assert not re.search(r"@import|url\((?!#)", page)
+        assert set(re.findall(r"https?://[^\"<\s]+", page)) <= {"http://www.w3.org/2000/svg"}
 
     def test_shows_where_a_head_looks_without_a_script(self, found, page):
         """The shading is the chosen head's last row, to three decimals."""
@@ -71,6 +72,8 @@ class TestRenderLook:
         assert "<code>blocks.0.attn.z[head=1]</code> set to 0" in page
         assert escape(found.numerics) in page
         assert "glasshouse look tiny" in page
+        assert escape(found.cost) in page
+        assert found.drawing in page
 
     def test_keeps_hostile_words_harmless(self, found):
         """Names, prompts and tokens come from outside."""

@@ -85,6 +85,8 @@ def look(model: LanguageModel, question: Question, *, name: str) -> Look:
         feedings=question.feedings,
         values=values,
         described={a: session.values[parse_address(a).pattern] for a in fetched},
+        cost=str(session.explain(fetched, question.feedings)) if fetched else "",
+        drawing=session.draw(fetched, question.feedings),
         notes=_notes(texts, found),
     )
 
@@ -227,6 +229,8 @@ def _notes(texts: Texts, found: _Found) -> tuple[str, ...]:
             f"The page draws the first {MOST_PROMPTS} of {len(texts.prompts)} prompts; the file of "
             "values has them all."
         )
+    if found.after is not None and found.after.isnan().any():
+        notes.append("The logits are not finite: what the page says of them means nothing.")
     if found.lens is None:
         notes.append("There is no logit lens: no residual stream was recognised in this model.")
     if not found.patterns:

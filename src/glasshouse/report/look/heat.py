@@ -27,7 +27,7 @@ def heat_uri(weights: Float[np.ndarray, "row column"]) -> str:
 
 
 def _pixels(weights: Float[np.ndarray, "row column"]) -> UInt8[np.ndarray, "row column 4"]:
-    opacity = np.rint(255 * np.sqrt(np.clip(weights, 0, 1))).astype(np.uint8)
+    opacity = np.rint(255 * np.sqrt(np.clip(np.nan_to_num(weights), 0, 1))).astype(np.uint8)
     pixels = np.empty((*weights.shape, 4), dtype=np.uint8)
     pixels[..., :3] = INK
     pixels[..., 3] = opacity

@@ -97,6 +97,10 @@ class Look:
     """What was fetched, by address."""
     described: Mapping[str, Value]
     """What is known of each fetched value, by the same address."""
+    cost: str
+    """What computing the fetched values took, in words."""
+    drawing: str
+    """The model's graph with what they needed of it, as SVG."""
     notes: Sequence[str]
     """Sentences on what was left out or done differently."""
 

@@ -27,6 +27,7 @@ def render_look(look: Look, tokenizer: Tokenizer, *, provenance: Provenance) -> 
         values=value_views(look),
         provenance=provenance,
         is_fed=bool(look.feedings),
+        drawing=Markup(look.drawing),
         css=style_sheet() + Markup(templates.get_template("look.css.j2").render(heat=INK)),
         script=Markup(templates.get_template("look.js.j2").render()),
     )

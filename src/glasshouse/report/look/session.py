@@ -74,19 +74,35 @@ class Session:
         Raises:
             InputError: If a source cannot be had or does not fit.
         """
+        pairs = [(one, address) for one in feedings for address in self.addresses([one.address])]
+        asked = [address for _, address in pairs]
+        for address in asked:
+            if asked.count(address) > 1:
+                raise InputError(f"two feeds meet at {address}; give one")
+        here = self.run([address for one, address in pairs if one.source != "scale"])
         feed: dict[str, Fed] = {}
-        for feeding in feedings:
-            for address in self.addresses([feeding.address]):
-                if address in feed:
-                    raise InputError(f"two feeds meet at {address}; give one")
-                feed[address] = self._change(feeding, address)
+        for one in feedings:
+            mine = {address: here.get(address) for other, address in pairs if other is one}
+            feed |= self._changes(one, mine)
         return feed
 
     def explain(self, fetch: Sequence[str], feedings: Sequence[Feeding]) -> Explanation:
         """What computing some addresses under some feeds would cost; nothing is run."""
-        fed = self.addresses([feeding.address for feeding in feedings])
         batch, seq = self.texts.ids.shape
-        return self.graph.explain(list(fetch), fed, batch=batch, seq=seq)
+        return self.graph.explain(list(fetch), self._fed(feedings), batch=batch, seq=seq)
+
+    def draw(self, fetch: Sequence[str], feedings: Sequence[Feeding]) -> str:
+        """The graph as SVG, with what these addresses need of it."""
+        return self.graph.show(list(fetch), self._fed(feedings)).svg
+
+    def _fed(self, feedings: Sequence[Feeding]) -> list[str]:
+        """Where is fed; a whole value that is changed, not replaced, is addressed as a part."""
+        fed = []
+        for one in feedings:
+            reads = one.adds or one.source == "scale"
+            for address in self.addresses([one.address]):
+                fed.append(f"{address}[:]" if reads and "[" not in address else address)
+        return fed
 
     @property
     def num_heads(self) -> int:
@@ -105,61 +121,77 @@ class Session:
             found |= self.run(asked[begin : begin + at_once], feed)
         return {name: found[address] for name, address in zip(names, asked, strict=True)}
 
-    def _change(self, feeding: Feeding, address: str) -> Fed:
-        """One feed: a tensor where it does not depend on what stands there, else a function."""
+    def _changes(self, feeding: Feeding, here: Mapping[str, Tensor | None]) -> Mapping[str, Fed]:
+        """One feed at every value that it finds.
+
+        Args:
+            feeding: What is fed.
+            here: What stands there in a run without feeds; None: it does not matter.
+        """
         amount = feeding.amount
         if feeding.source == "scale":
-            return lambda value: value * amount
-        here = self.run([address])[address]
-        if not here.is_floating_point():
-            raise InputError(f"{address} holds {here.dtype}, not numbers that can be fed so")
+            return dict.fromkeys(here, lambda value: value * amount)
+        parts = {address: part for address, part in here.items() if part is not None}
+        for address, part in parts.items():
+            if not part.is_floating_point():
+                raise InputError(f"{address} holds {part.dtype}, in whose place nothing can be fed")
         match feeding.source:
             case "number":
-                new = torch.full_like(here, amount)
+                new = {address: torch.full_like(part, amount) for address, part in parts.items()}
             case "mean":
-                new = amount * self._mean(address)
+                new = self._means(parts)
             case "file":
-                new = amount * _read_file(feeding, here)
+                given = _read_file(feeding)
+                new = {a: _spread(given, part, feeding) for a, part in parts.items()}
             case "prompt":
-                new = amount * self._of_prompt(feeding, address, here)
-        if feeding.adds:
-            return lambda value: value + new
-        return new
+                new = self._of_prompt(feeding, parts)
+        if feeding.source != "number":
+            new = {address: amount * part for address, part in new.items()}
+        return {a: _adding(part) for a, part in new.items()} if feeding.adds else new
 
-    def _mean(self, address: str) -> Tensor:
-        """Mean over all tokens of the prompts, in the shape of the addressed part."""
-        parsed = parse_address(address)
-        value = self.values[parsed.pattern]
-        free = [axis for axis, size in enumerate(value.shape) if isinstance(size, str)]
-        if free != [0, 1]:
-            raise InputError(
-                f"{address} has no mean over tokens: it is {value}; feed a number, or the same "
-                "value of another prompt"
-            )
-        whole = self.run([value.name])[value.name]
-        mean = whole[self.texts.real].mean(dim=0).expand(whole.shape)
-        chosen = chosen_part(self.values, parsed, value.name)
-        return mean if chosen is None else read_part(mean, chosen)
+    def _means(self, here: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Means over all tokens of the prompts, in the shape of the addressed parts."""
+        parsed = {address: parse_address(address) for address in here}
+        for address, one in parsed.items():
+            value = self.values[one.pattern]
+            if [axis for axis, size in enumerate(value.shape) if isinstance(size, str)] != [0, 1]:
+                raise InputError(
+                    f"{address} has no mean over tokens: it is {value}; feed a number, or the same "
+                    "value of another prompt"
+                )
+        whole = self.run([one.pattern for one in parsed.values()])
+        means = {}
+        for address, one in parsed.items():
+            value = whole[one.pattern]
+            mean = value[self.texts.real].mean(dim=0).expand(value.shape)
+            chosen = chosen_part(self.values, one, one.pattern)
+            means[address] = mean if chosen is None else read_part(mean, chosen)
+        return means
 
-    def _of_prompt(self, feeding: Feeding, address: str, here: Tensor) -> Tensor:
-        """The same value of another prompt."""
+    def _of_prompt(self, feeding: Feeding, here: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same values of another prompt."""
         other = read_prompts(self.model, [feeding.prompt] * len(self.texts.prompts))
-        there = self.run([address], texts=other)[address]
-        if there.shape != here.shape:
-            raise InputError(
-                f"--feed {feeding.text!r}: {address} has shape {tuple(there.shape)} on that prompt "
-                f"of {other.ids.shape[1]} tokens, and {tuple(here.shape)} here "
-                f"({self.texts.ids.shape[1]} tokens); feed single places, as [pos=-1], or a prompt "
-                "of the same length"
-            )
+        there = self.run(list(here), texts=other)
+        for address, part in there.items():
+            if part.shape != here[address].shape:
+                raise InputError(
+                    f"--feed {feeding.text!r}: {address} has shape {tuple(part.shape)} on that "
+                    f"prompt of {other.ids.shape[1]} tokens, and {tuple(here[address].shape)} here "
+                    f"({self.texts.ids.shape[1]} tokens); feed single places, as [pos=-1], or a "
+                    "prompt of the same length"
+                )
         return there
 
 
-def _read_file(feeding: Feeding, here: Tensor) -> Tensor:
-    """A tensor of a safetensors file, in the shape of what it is fed to.
+def _adding(new: Tensor) -> Change:
+    return lambda value: value + new
+
+
+def _read_file(feeding: Feeding) -> Tensor:
+    """A tensor of a safetensors file.
 
     Raises:
-        InputError: If the file or the tensor is missing, or the shape does not fit.
+        InputError: If the file or the tensor is missing or damaged.
     """
     path, key = feeding.file, feeding.key
     assert path is not None
@@ -174,14 +206,22 @@ def _read_file(feeding: Feeding, here: Tensor) -> Tensor:
                 known = ", ".join(keys[:6]) + (", …" if len(keys) > 6 else "")
                 asked = "say which tensor is meant" if key is None else f"has no tensor {key!r}"
                 raise InputError(f"--feed {feeding.text!r}: {path} {asked}; it holds {known}")
-            given = file.get_tensor(key)
+            return file.get_tensor(key)
     except SafetensorError as error:
         raise InputError(f"--feed {feeding.text!r}: {path} is damaged: {error}") from error
+
+
+def _spread(given: Tensor, here: Tensor, feeding: Feeding) -> Tensor:
+    """A tensor in the shape of what it is fed to.
+
+    Raises:
+        InputError: If it does not broadcast to it.
+    """
     given = given.to(here.device, here.dtype)
     try:
         return given.expand(here.shape)
     except RuntimeError:
         raise InputError(
-            f"--feed {feeding.text!r}: {key} of {path} has shape {tuple(given.shape)}, where "
+            f"--feed {feeding.text!r}: the tensor has shape {tuple(given.shape)}, where "
             f"{tuple(here.shape)} belongs"
         ) from None
