@@ -8,6 +8,7 @@
 - `decode`: one token a row through the network in few large operations
 - `steering`, `steered`: what is fed inside while texts grow, and when
 - `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
+- `huggingface`: checkpoints of transformers in and out; other architectures as they are; numerics
 - `superposition`: toy models whose features are known
 """
 
@@ -27,12 +28,15 @@ from glasshouse.models.config import (
 )
 from glasshouse.models.cost import count_params, flops_per_token
 from glasshouse.models.generate import Continuation, continue_prompts
+from glasshouse.models.huggingface.as_is import AsIs
+from glasshouse.models.huggingface.numerics import Numerics, compare_with_transformers
 from glasshouse.models.language_model import Completion, LanguageModel
 from glasshouse.models.sampling import SamplingConfig
 from glasshouse.models.tokenizer import Tokenizer, train_bpe, word_tokenizer
 from glasshouse.models.transformer import Transformer, initialise
 
 __all__ = [
+    "AsIs",
     "AttentionConfig",
     "Completion",
     "Continuation",
@@ -41,12 +45,14 @@ __all__ = [
     "LanguageModel",
     "LocalConfig",
     "MlpConfig",
+    "Numerics",
     "PositionConfig",
     "RotaryScaling",
     "SamplingConfig",
     "Tokenizer",
     "Transformer",
     "TransformerConfig",
+    "compare_with_transformers",
     "continue_prompts",
     "count_params",
     "empty_cache",
