@@ -7,6 +7,7 @@ from torch import nn
 
 from glasshouse.dataflow import Graph, grad
 from glasshouse.dataflow.plan import Plan
+from glasshouse.dataflow.regions import find_regions
 from glasshouse.errors import InputError
 
 IDS = make_ids()
@@ -107,6 +108,28 @@ class TestCompiledPlan:
             for name in expected.grad:
                 torch.testing.assert_close(found.grad[name], expected.grad[name])
         assert compiled.num_compilations == 1
+
+
+class TestByBlock:
+    def test_compiles_one_of_several_alike(self):
+        """Before the blocks, a block for all four, after them; one that differs apart."""
+        graph = Graph.capture(Model(4).eval(), IDS)
+        plan = graph.plan(["logits", "blocks.*.resid_post"], feed=["blocks.*.resid_pre[...]"])
+        compiled = plan.compile(by="block")
+        assert_agree(compiled, plan, IDS)
+        assert_agree(compiled, plan, make_ids(1, 9), {"blocks.2.resid_pre[pos=1]": torch.ones(8)})
+        assert compiled.num_programs == 3
+        kinds = [
+            region.kind() for region in find_regions(graph.plan("blocks.2.attn.z").program.graph)
+        ]
+        assert len(kinds) == 4
+        assert len(set(kinds)) == 3
+
+    def test_leaves_gradients_whole(self, model):
+        """Their program has no blocks."""
+        plan = Graph.capture(model, IDS).plan(grad("logits[pos=-1, vocab=4]", "blocks.*.attn.z"))
+        with pytest.raises(InputError, match="compiles whole"):
+            plan.compile(by="block")
 
 
 class TestPlanFeeds:

@@ -25,7 +25,9 @@ from glasshouse.dataflow.inductor import (
 from glasshouse.dataflow.inlined import inline_change, traced
 from glasshouse.dataflow.nodes import fake
 from glasshouse.dataflow.plan import Plan
+from glasshouse.dataflow.regions import compile_by_block
 from glasshouse.dataflow.values import Values
+from glasshouse.errors import InputError
 
 By = Literal["whole", "block"]
 """What is compiled at once: the whole program, or a block, once for all blocks like it."""
@@ -44,6 +46,8 @@ class CompiledPlan:
     """
 
     def __init__(self, plan: Plan, *, by: By = "whole") -> None:
+        if by == "block" and plan.grads:
+            raise InputError("a plan with gradients compiles whole; leave out by='block'")
         self.plan = plan
         self.by: By = by
         self._variants: dict[object, _Variant] = {}
@@ -53,6 +57,11 @@ class CompiledPlan:
     def num_compilations(self) -> int:
         """How many times the program has been compiled so far."""
         return len(self._variants)
+
+    @property
+    def num_programs(self) -> int:
+        """How many graphs Inductor compiled in those: one each, or one for each kind of block."""
+        return sum(variant.compiled.num_programs for variant in self._variants.values())
 
     def run(self, inputs: object = None, *, feed: Feed | None = None) -> Values:
         """Run with new inputs, and feeds at what the plan lets be fed.
@@ -168,7 +177,7 @@ class _Variant:
     @cached_property
     def compiled(self) -> Compiled:
         """The compiled program."""
-        return compile_graph(self.module)
+        return compile_by_block(self.module) if self._by == "block" else compile_graph(self.module)
 
     def run(
         self,

@@ -26,6 +26,8 @@ class Compiled:
     """From the placeholders, in their order, to the results."""
     conditions: tuple[Any, ...]
     """What must hold of the symbols (sympy) for it to be right; empty almost always."""
+    num_programs: int = 1
+    """How many graphs Inductor compiled for it."""
 
     def holds(self, lengths: Mapping[Any, int]) -> bool:
         """Whether it is right for these lengths.
