@@ -318,6 +318,24 @@ class TestNarrowing:
         plan = graph.plan("logits[pos=-1]")
         assert plan.layout.fetched["logits"].meta["val"].shape[1] == 1
 
+    def test_reaches_the_last_feed_forward_part(self, graph):
+        """It adds to the residual stream row by row; attention before it mixes rows."""
+        program = graph.plan("logits[pos=-1]").program
+        one_row = [
+            node
+            for node in program.graph.nodes
+            if node.target is torch.ops.aten.linear.default and node.meta["val"].shape[1] == 1
+        ]
+        assert len(one_row) == 4  # attention's output, two maps of the MLP, the unembedding
+
+    def test_leaves_values_whole_that_are_asked_on_the_way(self, graph):
+        """What is fetched whole is computed whole; the answer is the same."""
+        fetch = ["logits[pos=-1]", "blocks.2.mlp.1"]
+        found = graph.run(IDS, fetch=fetch)
+        assert found["blocks.2.mlp.1"].shape[1] == 7
+        whole = graph.run(IDS, fetch="logits")["logits"]
+        torch.testing.assert_close(found["logits[pos=-1]"], whole[:, -1])
+
     def test_leaves_a_value_whole_that_is_asked_whole_too(self, graph):
         """Two questions about one value."""
         found = graph.run(IDS, fetch=["logits[pos=-1]", "logits"])

@@ -129,7 +129,8 @@ class _Builder:
         marks = {name: captured.names[name] for name in self._signature.fetch}
         fetched = {name: self._shown.get(m, self._copies[m]) for name, m in marks.items()}
         for name, ends in self._signature.ends:
-            fetched[name] = narrow(self._graph, fetched[name], ends)
+            others = {node for other, node in fetched.items() if other != name}
+            fetched[name] = narrow(self._graph, fetched[name], ends, kept=others)
         self._graph.output(tuple(fetched.values()))
         module = fx.GraphModule(captured.program, self._graph)
         kinds = dict(self._signature.feed)
