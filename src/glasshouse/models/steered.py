@@ -31,6 +31,8 @@ from glasshouse.models.transformer import Transformer
 
 Reads = Literal["prompt", "token"]
 """Whole prompts into an empty cache, or one token a row behind what the cache holds."""
+READINGS: tuple[tuple[Reads, str], ...] = (("prompt", "logits[pos=-1]"), ("token", "logits"))
+"""What is fetched of each: of a prompt, only what follows its last token is computed."""
 
 
 class CachedTransformer(Transformer):
@@ -148,8 +150,8 @@ class SteeredReading:
         )
         padded = starts is not None
         self._read, self._step = (
-            self._prepared(cached_graph(network, reads, padded=padded), feed)
-            for reads in ("prompt", "token")
+            self._prepared(cached_graph(network, reads, padded=padded), fetch, feed)
+            for reads, fetch in READINGS
         )
 
     def begin(self) -> Float[Tensor, "batch vocab"]:
@@ -170,7 +172,7 @@ class SteeredReading:
         """Read one token more a row; return the logits of the next."""
         self.moment = replace(self.moment, first=self.cache.used, count=1)
         self.cache.take_slots(1)
-        return self._step(**_arguments(token, self.cache, self.cache.used))["logits[pos=-1]"]
+        return self._step(**_arguments(token, self.cache, self.cache.used))["logits"][:, 0]
 
     def keep(self, rows: Int[Tensor, " row"]) -> None:
         """Go on with some rows only."""
@@ -178,7 +180,7 @@ class SteeredReading:
         moment = self.moment
         self.moment = replace(moment, starts=self.cache.starts, rows=moment.rows[rows])
 
-    def _prepared(self, graph: Graph, feed: Steering) -> Step:
+    def _prepared(self, graph: Graph, fetch: str, feed: Steering) -> Step:
         fed: dict[str, Tensor | Change] = {}
         for text, given in feed.items():
             address = parse_address(text)
@@ -186,7 +188,7 @@ class SteeredReading:
                 axis = token_axis(graph.value(name).axes, address)
                 fed[str(Address(name, address.part))] = self._at_its_moment(given, axis)
         assigned = [name for name in ("pairs", "last_key") if name in graph.variables]
-        return graph.step(fetch="logits[pos=-1]", feed=fed, assign=assigned)
+        return graph.step(fetch=fetch, feed=fed, assign=assigned)
 
     def _at_its_moment(self, given: Tensor | Change | Timed, axis: int) -> Change:
         if not isinstance(given, Tensor | Timed):
