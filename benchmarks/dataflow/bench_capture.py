@@ -100,7 +100,7 @@ def model(child: str, *, is_small: bool):
 
     config = GPT2Config(
         vocab_size=vocab, n_positions=1024, n_embd=width, n_layer=layers, n_head=heads,
-        use_cache=False,
+        bos_token_id=0, eos_token_id=None, use_cache=False,
     )  # fmt: skip
     return GPT2LMHeadModel(config).eval(), {"input_ids": ids}, THEIR_QUESTION
 

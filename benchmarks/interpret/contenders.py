@@ -54,7 +54,6 @@ class Contenders:
 
 def contenders(num_layers: int, device: str = "cpu") -> Contenders:
     """Make one model and hand a copy to everybody."""
-    transformers.logging.set_verbosity_error()
     raw = random_gpt2(num_layers).to(device)
     eager = copy.deepcopy(raw)
     eager.set_attn_implementation("eager")
@@ -71,7 +70,9 @@ def contenders(num_layers: int, device: str = "cpu") -> Contenders:
 
 
 def random_gpt2(num_layers: int) -> GPT2LMHeadModel:
-    """A GPT-2 whose weights are large enough that every layer matters to the logits."""
+    """A GPT-2 with the weights that transformers draws."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     config = GPT2Config(
         vocab_size=VOCAB, n_positions=CONTEXT, n_embd=WIDTH, n_layer=num_layers, n_head=HEADS,
         bos_token_id=0, eos_token_id=None, pad_token_id=0, use_cache=False,
