@@ -68,6 +68,14 @@ class TestGrad:
         found = graph.run(IDS, fetch=[z, ask])
         torch.testing.assert_close(found.grad[z], found[z])
 
+    def test_keeps_plans_of_different_functions_apart(self, graph):
+        """They share a program, not the function."""
+        asks = [grad(lambda logits, s=s: s * logits[..., 4].sum(), "embed") for s in (1, 2)]
+        first, second = (graph.plan(ask) for ask in asks)
+        assert first.program is second.program
+        found = [plan.run(IDS).grad["embed"] for plan in (first, second)]
+        torch.testing.assert_close(2 * found[0], found[1])
+
     def test_keeps_weights_out_of_it(self, model, graph):
         """No parameter gets a gradient, and none is asked to."""
         graph.run(IDS, fetch=grad("logits[pos=-1, vocab=4]", "embed"))

@@ -234,7 +234,8 @@ class Graph:
         for address in map(parse_address, feed):
             for name in matching_names(address.pattern, self.names):
                 kinds[name] = "tensor" if address.part is None else "function"
-        return self._plan(fetch, kinds, assign)
+        plan = self._plan(fetch, kinds, assign)
+        return plan.asking([asked for asked in several(fetch) if isinstance(asked, Grad)])
 
     def explain(
         self, fetch: Fetch, feed: Iterable[str] = (), *, batch: int = 1, seq: int = 128

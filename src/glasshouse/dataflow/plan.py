@@ -1,7 +1,7 @@
 """A plan: the program of one kind of question, ready to run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,14 @@ class Plan:
         """The program in two parts, for sweeps."""
         lengths = {str(twin.shape[0]) for twin in self.inputs.twins.values() if twin.ndim}
         return split_program(self.layout, {length for length in lengths if not length.isdigit()})
+
+    def asking(self, grads: Sequence[Grad]) -> "Plan":
+        """The same program, for gradients of these functions."""
+        if all(wanted.grad == grad for wanted, grad in zip(self.grads, grads, strict=True)):
+            return self
+        pairs = zip(self.grads, grads, strict=True)
+        wanted = tuple(wanted._replace(grad=grad) for wanted, grad in pairs)
+        return replace(self, question=self.question._replace(grads=wanted))
 
     def run(self, inputs: object = None, *, feed: Feed | None = None) -> Values:
         """Run with new inputs, and with feeds at what the plan was told would, or may, be fed.
