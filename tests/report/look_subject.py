@@ -1,4 +1,4 @@
-"""A tiny model to look into, and prompts in its words."""
+"""Tiny models to look into, and prompts in their words."""
 
 from functools import cache
 
@@ -12,6 +12,7 @@ from glasshouse.models import (
     TransformerConfig,
     word_tokenizer,
 )
+from glasshouse.models.huggingface.as_is import AsIs, config_of
 
 WORDS = ["<end>", "the", "cat", "sat", "on", "a", "mat", "dog", "ran", "."]
 PROMPT = "the cat sat on"
@@ -33,3 +34,26 @@ def subject() -> LanguageModel:
         for weight in network.parameters():
             weight.mul_(4)
     return LanguageModel(network, word_tokenizer(WORDS, end_token="<end>"), "untrained")
+
+
+def captured_as_is() -> LanguageModel:
+    """An architecture that transformers computes, with weights of its own chance."""
+    import transformers  # seconds, which only this test pays
+
+    config = transformers.OPTConfig(
+        vocab_size=len(WORDS),
+        hidden_size=8,
+        ffn_dim=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        word_embed_proj_dim=8,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        inner = transformers.OPTForCausalLM(config).eval()
+    with torch.no_grad():
+        for weight in inner.parameters():
+            weight.mul_(8)
+    tokenizer = word_tokenizer(WORDS, end_token="<end>")
+    return LanguageModel(AsIs(inner, config_of(inner)), tokenizer, "untrained")
