@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx
 
+from glasshouse.dataflow.kernels import gelu
+
 aten = torch.ops.aten
 
 FUNCTIONS: dict[object, Callable] = {
@@ -29,7 +31,7 @@ FUNCTIONS: dict[object, Callable] = {
     aten.bmm.default: torch.bmm,
     aten.softmax.int: torch.softmax,
     aten.cat.default: torch.cat,
-    aten.gelu.default: F.gelu,
+    aten.gelu.default: gelu,
     aten.silu.default: F.silu,
     aten.relu.default: torch.relu,
     aten.tanh.default: torch.tanh,

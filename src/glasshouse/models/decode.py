@@ -6,7 +6,6 @@ weights were joined once, 1/sqrt(d_head) is part of those weights, and grouped q
 keys they share without a copy of them. `benchmarks/models/bench_generate.py` holds what it brings.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glasshouse.dataflow.kernels import gelu
 from glasshouse.models.cache import KeyValueCache
 from glasshouse.models.config import AttentionConfig, TransformerConfig
 from glasshouse.models.layout import Layout, lay_out
@@ -245,17 +245,8 @@ def feed_forward(
     post = mapped(x, mlp.up, mlp.up_bias)
     if mlp.gate is not None:
         post *= bend(mapped(x, mlp.gate, mlp.gate_bias), mlp.activation)
-    elif mlp.activation == "gelu_tanh" and x.is_cpu and x.dtype == torch.float32:
-        post = gelu_tanh(post)
+    elif mlp.activation == "gelu_tanh":
+        post = gelu(post, approximate="tanh")
     else:
         post = bend(post, mlp.activation)
     return mapped(post, mlp.down, mlp.down_bias)
-
-
-def gelu_tanh(x: Float[Tensor, "batch d_mlp"]) -> Float[Tensor, "batch d_mlp"]:
-    """GELU in GPT-2's approximation, by (1 + tanh y) / 2 = sigmoid(2y).
-
-    On a CPU with AVX2 torch's own takes twice as long, because of tanh.
-    """
-    slope = 2 * math.sqrt(2 / math.pi)
-    return (x * x).mul_(slope * 0.044715).add_(slope).mul_(x).sigmoid_().mul_(x)
