@@ -49,6 +49,21 @@ class TestTree:
             "logits        batch pos vocab=11",
         ]
 
+    def test_keeps_what_a_block_returns_in_the_block(self):
+        """Where the code gives it no name of its own, as in models captured as they are."""
+
+        class Adds(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.map = nn.Linear(3, 3)
+
+            def forward(self, x):
+                return x + self.map(x)
+
+        graph = Graph.capture(nn.Sequential(Adds(), Adds()), make_ids(2, 3).float())
+        assert graph.tree().splitlines()[0] == "0-1       × 2"
+        assert [line.split()[0] for line in graph.tree().splitlines()[1:]] == ["map", "output"]
+
     def test_tells_what_a_plan_does(self, graph):
         """A block that differs stands by itself."""
         lines = graph.tree("blocks.1.attn.z", ["blocks.0.resid_post"]).splitlines()

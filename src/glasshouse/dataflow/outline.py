@@ -77,8 +77,9 @@ def outline(
     """
     shown = _shown(captured, values, states)
     sources = _sources(captured, opened, shown)
+    blocks = {block_path_of(name) for name in shown}
     groups: list[Group] = []
-    for path, names in groupby(shown, key=block_path_of):
+    for path, names in groupby(shown, key=lambda n: n if n in blocks else block_path_of(n)):
         items = tuple(
             Item(
                 _behind(path, name),
@@ -93,12 +94,15 @@ def outline(
 
 
 def block_path_of(name: str) -> str:
-    """The path of the block that a value belongs to; empty for values outside of blocks."""
+    """The path of the block that a value lies in; empty for values outside of blocks."""
     path = block_path(name)
     return path if path.rpartition(".")[2].isdigit() and path != name else ""
 
 
 def _behind(path: str, name: str) -> str:
+    """A name inside of its block; what the block itself returns is its output."""
+    if path and name == path:
+        return "output"
     return name.removeprefix(f"{path}.") if path else name
 
 
@@ -163,7 +167,7 @@ def _merged(groups: list[Group]) -> list[Group]:
 
 
 def _form(group: Group) -> object:
-    """What alike blocks have in common; what comes from outside counts as one."""
+    """What alike blocks have in common; what they read from outside does not count."""
     inside = {item.name for item in group.items}
     return [
         (
@@ -172,7 +176,7 @@ def _form(group: Group) -> object:
             item.value.shape,
             item.value.dtype,
             item.state,
-            sorted({source if source in inside else "" for source in item.reads}),
+            sorted(inside.intersection(item.reads)),
         )
         for item in group.items
     ]
