@@ -61,10 +61,16 @@ CONFIGS = VARIANTS | {"post-normed": GEMMA_2}
 def randomised(variant: str) -> Graph:
     """A model whose biases and gains are not 0 and 1, so that leaving one out is seen."""
     model = Transformer(CONFIGS[variant], generator=torch.Generator().manual_seed(1)).eval()
+    return Graph.capture(with_noise(model), torch.zeros(2, 4, dtype=torch.long))
+
+
+@torch.no_grad()
+def with_noise(model: Transformer, *, biases: bool = True) -> Transformer:
+    """The same model with gains, and perhaps biases, drawn at random."""
     generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim == 1:
-                noise = torch.randn(parameter.shape, generator=generator)
-                parameter.copy_((0 if name.endswith("bias") else 1) + 0.3 * noise)
-    return Graph.capture(model, torch.zeros(2, 4, dtype=torch.long))
+    for name, parameter in model.named_parameters():
+        is_bias = name.endswith("bias")
+        if parameter.ndim == 1 and (biases or not is_bias):
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.copy_((0 if is_bias else 1) + 0.3 * noise)
+    return model

@@ -1,9 +1,12 @@
 """Circuits, against the same products with every matrix written out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tests.interpret.subjects import FAMILIES, graph, network, token_ids
+from tests.interpret.subjects import FAMILIES, graph, network, token_ids, with_noise
 from tests.models.variants import VARIANTS
+from torch.nn.functional import cosine_similarity as cosine
 
 from glasshouse.errors import InputError
 from glasshouse.interpret import (
@@ -46,6 +49,27 @@ class TestHeadWeights:
         assert torch.allclose(z, found["blocks.1.attn.z"], atol=1e-5)
         out = torch.einsum("bqhe,hde->bqd", z, weights.o[1])
         assert torch.allclose(out, found["blocks.1.attn.out"], atol=1e-5)
+
+    @pytest.mark.parametrize("variant", ["gpt", "gemma"])
+    def test_hold_the_gains_of_every_norm(self, variant):
+        """Of the one before, those over single queries and keys, and the one behind attention:
+        directions are what the model's own modules make of a vector."""
+        config = VARIANTS[variant]
+        config = replace(config, post_norms=True, attention=replace(config.attention, qk_norm=True))
+        block = with_noise(Transformer(config), biases=False).blocks[0]
+        weights = head_weights(with_noise(Transformer(config), biases=False))
+        x = torch.randn(16, generator=torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            normed, attention = block.attn_norm(x), block.attn
+            for kind, maps in (("q", weights.q), ("k", weights.k)):
+                plain = getattr(attention, kind)(normed).unflatten(0, (-1, attention.d_head))
+                made = getattr(attention, f"{kind}_norm")(plain)
+                made = made.repeat_interleave(4 // len(made), dim=0)
+                assert torch.allclose(cosine(maps[0] @ x, made), torch.ones(4), atol=1e-5)
+            z = torch.zeros(4, attention.d_head)
+            z[2] = torch.arange(1, attention.d_head + 1)
+            made = attention.post_norm(attention.out(z.flatten()))
+            assert cosine(weights.o[0, 2] @ z[2], made, dim=0).item() == pytest.approx(1, abs=1e-5)
 
     def test_unembeds(self):
         """The final norm folded in: up to its scale, the logits."""

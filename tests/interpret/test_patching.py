@@ -122,6 +122,18 @@ class TestActivationPatching:
         assert by_name.addresses[2] == "blocks.0.mlp.down[:, 2]"
         assert torch.allclose(by_name.values, expected.values, atol=1e-6)
 
+    def test_refuses_metrics_that_mix_prompts(self):
+        """Or that take the patches' axis for the prompts'."""
+        for of in (lambda x: x.mean(), lambda x: x[:, 2]):
+            with pytest.raises(InputError, match="one number for each prompt"):
+                activation_patching(graph("gpt"), CLEAN, CORRUPTED, Metric("logits[pos=-1]", of))
+
+    def test_cannot_recover_what_was_not_lost(self):
+        """The same prompts twice: a share of nothing."""
+        found = activation_patching(graph("gpt"), CLEAN, CLEAN, METRIC)
+        with pytest.raises(InputError, match="nothing to recover"):
+            found.recovered  # noqa: B018
+
     @pytest.mark.parametrize(
         ("corrupted", "over", "said"),
         [

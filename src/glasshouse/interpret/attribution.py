@@ -18,6 +18,7 @@ from glasshouse.errors import InputError
 from glasshouse.interpret.metrics import Metric
 from glasshouse.interpret.patching import Axis, Patched, paired_ids, parts_of
 from glasshouse.interpret.subject import Subject, Texts, graph_of
+from glasshouse.interpret.sweeping import numbers
 
 
 def attribution_patching(
@@ -49,7 +50,8 @@ def attribution_patching(
     graph = graph_of(subject)
     clean_ids, ids = paired_ids(subject, clean, corrupted)
     names = matching_names(site, graph.names)
-    slope = grad(lambda value: metric.of(value).sum(), names, reads=metric.reads)
+    batch = (len(ids),)
+    slope = grad(lambda value: numbers(metric, value, batch).sum(), names, reads=metric.reads)
     run = graph.run(ids, fetch=[metric.reads, *names, slope])
     given = graph.run(clean_ids, fetch=[metric.reads, *names])
     addresses, changes, shape = [], [], ()
@@ -58,8 +60,8 @@ def attribution_patching(
         shape, parts = parts_of(graph, name, change, over)
         addresses += parts
         changes += [part.sum() / len(ids) for part in parts.values()]
-    before = metric.of(run[metric.reads]).mean().item()
-    after = metric.of(given[metric.reads]).mean().item()
+    before = numbers(metric, run[metric.reads], batch).mean().item()
+    after = numbers(metric, given[metric.reads], batch).mean().item()
     values = torch.stack(changes).view(len(names), *shape) + before
     return Patched(tuple(addresses), values, after, before)
 

@@ -29,7 +29,7 @@ from glasshouse.interpret.subject import (
     num_layers,
     token_ids,
 )
-from glasshouse.interpret.sweeping import measure, measure_each
+from glasshouse.interpret.sweeping import measure, measure_each, numbers
 
 Axis = str | int
 """An axis of a value, by name; or by number, where a captured model gave it none."""
@@ -55,7 +55,16 @@ class Patched:
 
     @property
     def recovered(self) -> Float[Tensor, "..."]:
-        """The change, as a share of the difference between clean and corrupted prompts."""
+        """The change, as a share of the difference between clean and corrupted prompts.
+
+        Raises:
+            InputError: If there is no difference.
+        """
+        if self.clean == self.corrupted:
+            raise InputError(
+                f"the metric is {self.clean} on clean and corrupted prompts alike, so there is "
+                "nothing to recover; choose prompts or a metric that tell them apart"
+            )
         return self.change / (self.clean - self.corrupted)
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
@@ -97,7 +106,7 @@ def activation_patching(
     graph = graph_of(subject)
     clean_ids, ids = paired_ids(subject, clean, corrupted)
     names = matching_names(site, graph.names)
-    given = graph.run(clean_ids, fetch=names)
+    given = graph.run(clean_ids, fetch=[*names, metric.reads])
     shape, feeds = (), []
     for name in names:
         shape, parts = parts_of(graph, name, given[name], over)
@@ -106,7 +115,7 @@ def activation_patching(
     return Patched(
         addresses=tuple(address for feed in feeds for address in feed),
         values=values.view(len(names), *shape),
-        clean=measure(graph, clean_ids, metric).mean().item(),
+        clean=numbers(metric, given[metric.reads], (len(ids),)).mean().item(),
         corrupted=measure(graph, ids, metric).mean().item(),
     )
 

@@ -115,7 +115,8 @@ def token_ids(subject: Subject, texts: Texts) -> Int[Tensor, "batch seq"]:
         texts = _encoded(subject, texts)
     ids = texts[None] if texts.ndim == 1 else texts
     module = graph_of(subject).module
-    limit = module.config.context if isinstance(module, Transformer | AsIs) else None
+    network = subject.network if isinstance(subject, LanguageModel) else module
+    limit = network.config.context if isinstance(network, Transformer | AsIs) else None
     if ids.ndim != 2 or not ids.numel():
         raise InputError(f"token ids of shape {tuple(ids.shape)}; give batch seq, neither of it 0")
     if limit is not None and ids.shape[1] > limit:

@@ -8,12 +8,31 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from glasshouse.dataflow import Graph
+from glasshouse.errors import InputError
 from glasshouse.interpret.metrics import Metric
 
 
 def measure(graph: Graph, ids: Int[Tensor, "batch pos"], metric: Metric) -> Float[Tensor, " batch"]:
     """The metric of prompts as they are."""
-    return metric.of(graph.run(ids, fetch=metric.reads)[metric.reads])
+    return numbers(metric, graph.run(ids, fetch=metric.reads)[metric.reads], (len(ids),))
+
+
+def numbers(
+    metric: Metric, value: Float[Tensor, "..."], shape: tuple[int, ...]
+) -> Float[Tensor, "..."]:
+    """A metric of a value that was read.
+
+    Raises:
+        InputError: If it is not one number for each prompt.
+    """
+    found = metric.of(value)
+    if found.shape != shape:
+        raise InputError(
+            f"the metric made {tuple(found.shape)} of {metric.reads} of shape "
+            f"{tuple(value.shape)}; {shape} belongs there, one number for each prompt: write "
+            "value[..., 3], not value[:, 3], and do not average over prompts"
+        )
+    return found
 
 
 def measure_each(
@@ -40,7 +59,7 @@ def measure_each(
         for first in range(0, len(rows), at_once):
             some = rows[first : first + at_once]
             swept = graph.sweep(ids, some, fetch=metric.reads, batch_size=at_once)
-            found.append(metric.of(swept[metric.reads]))
+            found.append(numbers(metric, swept[metric.reads], (len(some), len(ids))))
     return torch.cat(found)
 
 
