@@ -110,10 +110,15 @@ class Workers:
             raise self._lost()
 
     def leave(self) -> None:
-        """Say good-bye, and go when everybody has."""
+        """Say good-bye, and go when everybody has.
+
+        Raises:
+            WorkerLost: If somebody died before saying it.
+        """
         self._say(_LEFT)
         for watcher in self._watchers:
             watcher.join(self.timeout_seconds)
+        self.check()
 
     def close(self) -> None:
         """Give up the process group, once nobody listens any more."""
@@ -157,8 +162,8 @@ class Workers:
         return self._waits_for[0]
 
     def _say(self, words: int) -> None:
-        """Tell everyone who may still listen."""
-        listeners = [peer for peer in self._others() if peer not in self._last_words]
+        """Tell everyone who may still listen; who has said good-bye waits for ours."""
+        listeners = [p for p in self._others() if self._last_words.get(p, _LEFT) == _LEFT]
         farewells = []
         for peer in listeners:
             with suppress(RuntimeError):
