@@ -69,6 +69,8 @@ class TestLook:
             token = WORDS.index(said.token)
             assert said.probability == pytest.approx(after[-1, token].exp().item(), abs=1e-6)
             assert said.before == pytest.approx(before[-1, token].exp().item(), abs=1e-6)
+        told = [said.probability for said in one.following]
+        assert told == sorted(told, reverse=True)
         assert one.changed is not None
         divergence = (before.exp() * (before - after)).sum(dim=-1)
         torch.testing.assert_close(one.changed, divergence, rtol=1e-4, atol=1e-6)

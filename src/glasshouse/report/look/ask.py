@@ -200,7 +200,8 @@ def _following(session: Session, row: int, found: _Found) -> tuple[NextToken, ..
     num = min(FOLLOWING, len(after))
     ids = after.topk(num).indices.tolist()
     if before is not None:
-        ids = list(dict.fromkeys([*ids, *before.topk(num).indices.tolist()]))
+        both = {*ids, *before.topk(num).indices.tolist()}
+        ids = sorted(both, key=lambda i: -after[i].item())
     return tuple(
         NextToken(
             token=shown_token(session.model.tokenizer, i),
