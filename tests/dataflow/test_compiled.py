@@ -74,6 +74,10 @@ class TestCompiledPlan:
             edit()
             assert_agree(compiled, plan, IDS)
         assert compiled.num_compilations == 1
+        model.double()
+        with pytest.raises(InputError, match="another dtype"):
+            compiled.run(IDS)
+        model.float()
 
     def test_traces_a_function_once(self, model):
         """With the tensors that it closes over as inputs, so that their edits are seen."""

@@ -190,6 +190,8 @@ class _Variant:
         tensors = [value.contiguous() for value in given if isinstance(value, Tensor)]
         if self.compiled.conditions and not self.compiled.holds(self._lengths(tensors)):
             return None
+        if [value.dtype for value in fixed] != self._dtypes:  # type: ignore[attr-defined]
+            raise InputError("a weight has another dtype than when the plan was made; make it anew")
         gates = []
         if self._gates:
             for gate, shape in zip(self._gates, self._gate_shapes(tensors), strict=True):
@@ -198,6 +200,11 @@ class _Variant:
         with torch.no_grad():
             found = self.compiled.function(*fixed, *tensors, *gates, *self._held)
         return self._values(found)
+
+    @cached_property
+    def _dtypes(self) -> list[torch.dtype]:
+        """Types of weights and constants, which compiled code reads without looking."""
+        return [fake(node).dtype for node in placeholders(self._graph)[: self._num_fixed]]
 
     def _gate_shapes(self, tensors: Sequence[Tensor]) -> list[tuple[int, ...]]:
         """Shape of every gate's value, for these inputs."""
