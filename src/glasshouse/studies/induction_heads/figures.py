@@ -42,7 +42,7 @@ def _smeared(nursery: Nursery) -> Drawing:
     draw_courses(top, nursery, names, "icl")
     draw_courses(bottom, nursery, names, "matching")
     top.set_ylabel("ICL score (nats)")
-    top.legend(loc="lower left")
+    top.legend(loc="center right", bbox_to_anchor=(1, 0.42))
     bottom.set(xlabel="training step", ylabel="best head's matching", ylim=(-0.03, 1.0))
     return figure
 
@@ -50,9 +50,13 @@ def _smeared(nursery: Nursery) -> Drawing:
 def ablation_chapter(found: list[Ablated], nursery: Nursery) -> Section:
     """Argument 3."""
     rows = tuple(
-        (f"model {number}, {what}", heads, removed.score, removed.late)
-        for number, model in enumerate(found)
-        for what, heads, removed in _removals(model)
+        (
+            bars[0][0],
+            ", ".join(str(heads) for _, heads, _ in bars),
+            _spread([removed.score for _, _, removed in bars]),
+            _spread([removed.late for _, _, removed in bars]),
+        )
+        for bars in zip(*(_removals(model) for model in found), strict=True)
     )
     return Section(
         title="3. Without the heads",
@@ -73,12 +77,19 @@ def ablation_chapter(found: list[Ablated], nursery: Nursery) -> Section:
                 title="Ablations in numbers",
                 columns=("taken away", "heads", "of the score", "of late words"),
                 rows=rows,
-                caption="Shares of the gain over the 1-layer model that saw the same texts: of the "
-                "in-context-learning score, and of the loss of late words alone. They part where "
-                "early words suffer: the score counts that as learning.",
+                caption="Shares of the gain over the 1-layer model that saw the same texts, mean "
+                "and range over models: of the in-context-learning score, and of the loss of late "
+                "words alone. They part where early words suffer: the score counts that as "
+                "learning. Over 1, a model is worse off than one that had a single layer from the "
+                "start.",
             ),
         ),
     )
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and range: `1.53 (1.46 to 1.59)`."""
+    return f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def _removals(model: Ablated) -> list[tuple[str, int, Removed]]:

@@ -135,8 +135,8 @@ def _not_in_one_layer(nursery: Nursery) -> ClaimResult:
     shallow = nursery.of("one_layer", "one_layer_mlp")
     if not shallow:
         return not_grown(NOT_IN_ONE_LAYER, nursery, "one_layer")
-    values = [course.best_matching.max() for course in shallow]
-    deep = [course.best_matching.max() for course in nursery.of(*DEEP)]
+    values = [float(course.best_matching.max()) for course in shallow]
+    deep = [float(course.best_matching.max()) for course in nursery.of(*DEEP)]
     return over_models(
         NOT_IN_ONE_LAYER,
         values,

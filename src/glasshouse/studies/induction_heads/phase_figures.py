@@ -127,7 +127,7 @@ def _phase_change(nursery: Nursery, best_icl: float) -> Drawing:
         for layer, heads in enumerate(course.matching.transpose(1, 2, 0)):
             for number, head in enumerate(heads):
                 label = f"layer {layer}" if number == 0 else None
-                middle.plot(course.steps, head, color=f"C{3 - layer}", label=label, linewidth=1.1)
+                middle.plot(course.steps, head, color=f"C{3 + layer}", label=label, linewidth=1.1)
         window = window_of(course, nursery.config)
         for axis in (top, middle, bottom):
             axis.axvspan(window.start, window.end, color="grey", alpha=0.15, linewidth=0)
@@ -185,6 +185,7 @@ def _trajectories(nursery: Nursery) -> Drawing:
             start = window_of(course, nursery.config).start
             ring = [np.interp(start, course.steps, values) for values in part.T]
             axis.plot(*ring, "o", color=colour, markersize=10, fillstyle="none")
+    axis.set_aspect("equal", adjustable="datalim")  # or angles would mislead
     axis.set(xlabel="first component", ylabel=f"second ({share:.0%} of variance in both)")
     axis.legend()
     return figure

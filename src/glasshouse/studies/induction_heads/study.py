@@ -36,7 +36,11 @@ def run(
     Raises:
         InputError: If the config asks for a device that is not there.
     """
-    nursery = grow_all(config, seed=seed, progress=progress)
+    return findings_of(grow_all(config, seed=seed, progress=progress))
+
+
+def findings_of(nursery: Nursery) -> Findings:
+    """Judge every claim on models that are grown, and write the chapters."""
     ablated = ablation.measure(nursery)
     loose = fuzzy.measure(nursery)
     read = circuits.measure(nursery)
@@ -50,7 +54,7 @@ def run(
     ]
     chapters: list[Section] = []
     if nursery.has("one_layer", "two_layers"):
-        best = best_possible_icl(config, seed=seed)
+        best = best_possible_icl(nursery.config, seed=nursery.seed)
         chapters.append(phase_figures.chapter(nursery, watch(nursery), best))
     if nursery.has("one_layer_smeared", "two_layers_smeared"):
         chapters.append(figures.smeared_chapter(nursery))
