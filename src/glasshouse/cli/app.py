@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # machine runs at a tenth of its speed. A tenth of the spinning costs nothing on a quiet one.
     # Read when torch is first imported; whoever has set it keeps their own.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+    # Captured graphs are kept, so that a second look at a model is there at once.
+    os.environ.setdefault("GLASSHOUSE_CACHE", str(Path.home() / ".cache" / "glasshouse"))
     # Shells start the background jobs of scripts deaf to SIGINT; whoever sends it means it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
@@ -70,6 +69,8 @@ def program_costs(program: fx.GraphModule, arguments: Sequence[object]) -> dict[
     Returns:
         The cost of each node, by its name.
     """
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv  # slow: it brings sympy
+
     with FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True), torch.no_grad():
         made = {id(a): _without_storage(a) for a in arguments if isinstance(a, Tensor)}
         counter = _Counter(program)

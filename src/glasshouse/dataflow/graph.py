@@ -28,7 +28,6 @@ from glasshouse.dataflow.program import FeedKind, Signature, make_program, varia
 from glasshouse.dataflow.question import Fetch, fed_parts, resolve, several
 from glasshouse.dataflow.simplify import simplify
 from glasshouse.dataflow.steps import Step
-from glasshouse.dataflow.stored import capture_once
 from glasshouse.dataflow.sweep import run_sweep
 from glasshouse.dataflow.tracing import Trace, trace_program, write_trace
 from glasshouse.dataflow.values import Value, Values
@@ -80,6 +79,9 @@ class Graph:
             InputError: If the module cannot be captured; the message names the line.
         """
         if cache is not None:
+            # Reading graphs takes torch's compiler, whose import takes longer than all else here.
+            from glasshouse.dataflow.stored import capture_once
+
             return cls(module, capture_once(module, example, Path(cache), free_axes=free_axes))
         return cls(module, capture(module, example, free_axes=free_axes))
 

@@ -1,5 +1,6 @@
 """A network with its tokenizer: load it, let it speak, ask how likely it finds a text, save it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,6 +166,9 @@ class LanguageModel:
 
         Weights are shared with the network: an edit is seen by the next run.
 
+        Where the environment names a folder in GLASSHOUSE_CACHE (the command line names one), the
+        same code is traced once and then read from there.
+
         Args:
             padded: Whether rows are padded on the left; a run then takes {"ids": Int[batch seq],
                 "starts": Int[batch]}, and otherwise Int[batch seq]. A network captured as it is
@@ -183,7 +187,9 @@ class LanguageModel:
                     {"ids": ids} | ({"starts": starts} if padded else {}),
                 )
             example = {name: value.to(device) for name, value in example.items()}
-            self._graphs[padded] = Graph.capture(module, example)
+            folder = os.environ.get("GLASSHOUSE_CACHE")
+            cache = Path(folder) / "graphs" if folder else None
+            self._graphs[padded] = Graph.capture(module, example, cache=cache)
         return self._graphs[padded]
 
     def encode(self, prompt: Prompt) -> list[int]:
