@@ -9,6 +9,7 @@ from torch import Tensor
 from glasshouse.interpret.circuits import k_matching, ov_copying, q_matching
 from glasshouse.interpret.heads import duplicate_token, repeated_tokens
 from glasshouse.studies.claims import ClaimResult
+from glasshouse.studies.induction_heads.ablation import INDUCTION
 from glasshouse.studies.induction_heads.claims import OV_COPIES, QK_TRACE
 from glasshouse.studies.induction_heads.course import HEAD_TEXTS, Course, first_weights
 from glasshouse.studies.induction_heads.evidence import listed, not_grown, over_models
@@ -151,8 +152,7 @@ def claims(found: list[Circuit], nursery: Nursery) -> list[ClaimResult]:
             correlations,
             nursery,
             text=f"correlation {np.mean(correlations):.2f} ({listed(correlations)}); composed "
-            f"{named} of {len(found)} models; over heads behind the first layer alone, of all "
-            f"models, {_later_correlation(found):.2f}",
+            f"{named} of {len(found)} models{_of_later_heads(found)}",
             control=blank,
             control_text=f"with the circuits of the untrained weights: {np.mean(blank):.2f}",
         ),
@@ -168,9 +168,10 @@ def claims(found: list[Circuit], nursery: Nursery) -> list[ClaimResult]:
     ]
 
 
-def _later_correlation(found: list[Circuit]) -> float:
-    """Correlation over the heads of all models that have something to compose with."""
-    return correlation(
-        np.concatenate([circuit.matching[1:].ravel() for circuit in found]),
-        np.concatenate([circuit.trace[1:].ravel() for circuit in found]),
-    )
+def _of_later_heads(found: list[Circuit]) -> str:
+    """The correlation over heads that have something to compose with, where these differ at all."""
+    matching = np.concatenate([circuit.matching[1:].ravel() for circuit in found])
+    trace = np.concatenate([circuit.trace[1:].ravel() for circuit in found])
+    if matching.min() > INDUCTION:
+        return "; every head behind the first layer became an induction head"
+    return f"; over heads behind the first layer alone {correlation(matching, trace):.2f}"

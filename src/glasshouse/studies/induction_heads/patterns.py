@@ -29,7 +29,7 @@ def watch(nursery: Nursery) -> Patterns | None:
         return None
     course = nursery.courses["two_layers"][0]
     window = window_of(course, nursery.config)
-    moments = (window.start, window.steepest, float(course.steps[-1]))
+    moments = (window.start / 2, window.steepest, float(course.steps[-1]))
     looks = [int(np.abs(course.steps - moment).argmin()) for moment in moments]
     best = _strongest(course.matching[-1])
     back = _strongest(course.previous[-1, :-1])
