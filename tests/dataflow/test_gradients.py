@@ -95,7 +95,7 @@ class TestGrad:
             (
                 grad("logits[pos=-1]", "blocks.0.resid_pre"),
                 {"blocks.1.resid_pre": 0},
-                "see what is fed",
+                "a feed cuts it off",
             ),
             (grad("blocks.0.attn.z", "blocks.2.attn.z"), {}, "depend on blocks.2.attn.z"),
             (grad(lambda logits: logits, "embed"), {}, "not one number"),

@@ -19,7 +19,9 @@ Index = int | slice | tuple[int, ...]
 """One place, a range, or several places along an axis."""
 
 _ADDRESS = re.compile(r"(?P<pattern>[^\[\]]+?)\s*(?:\[(?P<part>[^\[\]]*)\])?")
-_INDEX = re.compile(r"(?P<int>-?\d+)|(?P<slice>(-?\d+)?\s*:\s*(-?\d+)?)|\{(?P<several>[-\d,\s]+)\}")
+_INDEX = re.compile(
+    r"(?P<int>-?\d+)|(?P<slice>(-?\d+)?\s*:\s*(-?\d+)?)|\{(?P<several>\s*-?\d+(\s*,\s*-?\d+)*\s*,?\s*)\}"
+)
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
@@ -68,7 +70,8 @@ def parse_part(text: str) -> Part:
     """Read what stands between the brackets; `...` is all of the value.
 
     Raises:
-        InputError: If a selection is not understood, or named and placed ones are mixed.
+        InputError: If a selection is not understood, an axis is named twice, or named and placed
+            selections are mixed.
     """
     if text.strip() == "...":
         return Part("...")
@@ -79,6 +82,8 @@ def parse_part(text: str) -> Part:
             by_axis.append((axis.strip(), parse_index(index, text)))
         else:
             by_place.append(parse_index(index, text))
+    if len({axis for axis, _ in by_axis}) < len(by_axis):
+        raise InputError(f"[{text}] picks twice along one axis; several places are head={{1,4}}")
     if by_axis and by_place:
         raise InputError(f"[{text}] mixes axis names and places; use one way")
     return Part(text.strip(), tuple(by_axis), tuple(by_place))
@@ -194,7 +199,8 @@ def read_part(value: Tensor, chosen: Sequence[Index]) -> Tensor:
         if isinstance(index, int):
             value = value.select(axis, index)
         elif isinstance(index, tuple):
-            value = value.index_select(axis, torch.tensor(_positive(index, value.shape[axis])))
+            places = torch.tensor(_positive(index, value.shape[axis]), device=value.device)
+            value = value.index_select(axis, places)
         elif index != slice(None):
             value = value[(slice(None),) * axis + (index,)]
     return value

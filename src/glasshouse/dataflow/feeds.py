@@ -35,7 +35,7 @@ class FedPart:
 
 
 def kind_of(parts: Sequence[FedPart]) -> FeedKind:
-    """Whether a value is replaced outright (by the last whole tensor) or changed."""
+    """Whether a value is replaced outright, by one whole tensor, or changed."""
     whole = len(parts) == 1 and parts[0].chosen is None
     return "tensor" if whole and isinstance(parts[0].given, Tensor) else "function"
 

@@ -54,7 +54,7 @@ def _facts(
     yield None if free_axes is None else sorted((n, tuple(axes)) for n, axes in free_axes.items())
     yield [(name, _tensor(value)) for name, value in module.named_parameters()]
     yield [(name, _tensor(value)) for name, value in module.named_buffers()]
-    yield _shared_weights(module)
+    yield shared_weights(module)
     classes: dict[type, None] = {}
     for path, part in module.named_modules():
         classes |= dict.fromkeys(type(part).__mro__)
@@ -73,8 +73,8 @@ def _tensor(value: Tensor) -> tuple[object, ...]:
     return tuple(value.shape), layout, str(value.dtype), str(value.device), value.requires_grad
 
 
-def _shared_weights(module: nn.Module) -> list[list[str]]:
-    """Names that stand for one tensor."""
+def shared_weights(module: nn.Module) -> list[list[str]]:
+    """Names of parameters that stand for one tensor, together."""
     by_tensor: dict[int, list[str]] = {}
     for name, value in module.named_parameters(remove_duplicate=False):
         by_tensor.setdefault(id(value), []).append(name)

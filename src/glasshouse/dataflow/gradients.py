@@ -85,7 +85,11 @@ def gradients(
             it off.
     """
     if not total.requires_grad:
-        raise InputError(f"what is differentiated does not depend on {names[0]}; see what is fed")
+        others = f", nor on {len(names) - 1} others" if len(names) > 1 else ""
+        raise InputError(
+            f"what is differentiated does not depend on {names[0]}{others}: it comes later, or a "
+            "feed cuts it off"
+        )
     found = torch.autograd.grad(total, values, retain_graph=keep, allow_unused=True)
     for name, value in zip(names, found, strict=True):
         if value is None:

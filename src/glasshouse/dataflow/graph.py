@@ -17,6 +17,7 @@ from glasshouse.dataflow.capture import Captured, capture
 from glasshouse.dataflow.drawing import Drawing
 from glasshouse.dataflow.explain import Explanation, explain_plan
 from glasshouse.dataflow.feeds import Feed, kind_of
+from glasshouse.dataflow.fingerprint import shared_weights
 from glasshouse.dataflow.gradients import Grad
 from glasshouse.dataflow.inputs import Example, Inputs
 from glasshouse.dataflow.masks import drop_causal_masks
@@ -53,6 +54,7 @@ class Graph:
         self._inputs = Inputs(twins, captured.limits)
         self._constants = {name: value for name, (_, value) in captured.constants.items()}
         self._variables = tuple(variables(captured))
+        self._shared = shared_weights(module)
         self._plans: dict[object, Plan] = {}
 
     @classmethod
@@ -184,6 +186,8 @@ class Graph:
             kinds: dict[str, FeedKind] = dict.fromkeys(names, "function")
             return self._plan(fetch, kinds)
 
+        if any(isinstance(asked, Grad) for asked in several(fetch)):
+            raise InputError("a sweep has no gradients; run its feeds one by one for them")
         patches = [fed_parts(self._values, feed) for feed in feeds]
         return run_sweep(plan_for, inputs, patches, batch_size=batch_size)
 
@@ -224,16 +228,16 @@ class Graph:
 
         Args:
             fetch: As in `run`.
-            feed: Names of values that every run will feed, each with a whole tensor. With `[...]`
-                behind the name, any part of the value may be fed, by a tensor or a function, or
-                nothing.
+            feed: Names of values (one, or several) that every run will feed, each with a whole
+                tensor. With `[...]` behind the name, any part of the value may be fed, by a tensor
+                or a function, or nothing.
             assign: As in `run`.
 
         Raises:
             InputError: If an address finds nothing.
         """
         kinds: dict[str, FeedKind] = {}
-        for address in map(parse_address, feed):
+        for address in map(parse_address, (feed,) if isinstance(feed, str) else feed):
             for name in matching_names(address.pattern, self.names):
                 kinds[name] = "tensor" if address.part is None else "function"
         plan = self._plan(fetch, kinds, assign)
@@ -312,7 +316,12 @@ class Graph:
             ends=tuple(question.ends.items()),
         )
         program = make_program(self._captured, self._opened, signature)
-        return Plan(self.module, program, self._inputs, self._constants, question, self._values)
+        shared = tuple(
+            tuple(names) for names in self._shared if not set(names).isdisjoint(program.weights)
+        )
+        return Plan(
+            self.module, program, self._inputs, self._constants, question, self._values, shared
+        )
 
     def _about_branches(self, asked: Sequence[str | Grad]) -> str:
         """Why a module has no value though it is there, if the graph has branches or loops."""

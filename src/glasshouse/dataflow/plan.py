@@ -40,6 +40,8 @@ class Plan:
     """What is fetched."""
     values: Mapping[str, Value]
     """What is known of the graph's values, by which addresses are understood."""
+    shared: tuple[tuple[str, ...], ...] = ()
+    """Names of weights that were one tensor when the module was captured, together."""
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -163,7 +165,12 @@ class Plan:
             inputs: The module's arguments.
             fed: What is fed, by value.
             frozen: Whether gradients with respect to weights are not wanted.
+
+        Raises:
+            InputError: If an input or feed is missing or does not fit, or weights that were one
+                tensor when the module was captured are several now.
         """
+        self._check_shared()
         feeds = self._feeds(fed)
         twinned = {name: (feeds[name], twin) for name, twin in self._twins.items()}
         given = self.inputs.bind(inputs, self.layout.inputs, twinned)
@@ -199,15 +206,28 @@ class Plan:
             found |= gradients(total, wanted.wrt, asked, keep=i + 1 < len(self.grads))
         return found
 
+    def _check_shared(self) -> None:
+        """Refuse to read one of several weights for all of them, when they were one and no more."""
+        for names, places in zip(self.shared, self._shared_places, strict=True):
+            if len({id(owner[key]) for owner, key in places}) > 1:
+                raise InputError(
+                    f"{' and '.join(names)} were one tensor when this graph was captured, and are "
+                    "not any more; capture the module again"
+                )
+
+    @cached_property
+    def _shared_places(self) -> list[list[tuple[dict[str, Tensor], str]]]:
+        return [[self._place_of(name) for name in names] for names in self.shared]
+
     @cached_property
     def _weights(self) -> list[tuple[dict[str, Tensor], str]]:
-        """Where each weight lives, so that a weight that was replaced is found too."""
-        found = []
-        for name in self.layout.weights:
-            path, _, key = name.rpartition(".")
-            owner = self.module.get_submodule(path)
-            found.append((owner._parameters if key in owner._parameters else owner._buffers, key))
-        return found
+        return [self._place_of(name) for name in self.layout.weights]
+
+    def _place_of(self, weight: str) -> tuple[dict[str, Tensor], str]:
+        """Where a weight lives, so that one that was replaced is found too."""
+        path, _, key = weight.rpartition(".")
+        owner = self.module.get_submodule(path)
+        return owner._parameters if key in owner._parameters else owner._buffers, key
 
     @cached_property
     def _twins(self) -> dict[str, Tensor]:

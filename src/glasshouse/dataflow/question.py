@@ -18,6 +18,7 @@ from glasshouse.dataflow.feeds import FedPart, Feed
 from glasshouse.dataflow.gradients import Grad
 from glasshouse.dataflow.narrow import End, after_narrowing, ends_of
 from glasshouse.dataflow.values import Value
+from glasshouse.errors import InputError
 
 Fetch = str | Grad | Sequence[str | Grad]
 """Addresses of values, gradients, or several of either."""
@@ -27,7 +28,7 @@ class Wanted(NamedTuple):
     """One value that an address asks for."""
 
     key: str
-    """Under which the caller finds it."""
+    """Under which the caller finds it: the address as written, with the name for the pattern."""
     name: str
     """The value."""
     address: Address
@@ -101,7 +102,7 @@ def wants(values: Mapping[str, Value], text: str) -> list[Wanted]:
     names = matching_names(address.pattern, tuple(values))
     return [
         Wanted(
-            text if len(names) == 1 else str(Address(name, address.part)),
+            text if name == address.pattern else str(Address(name, address.part)),
             name,
             address,
             chosen_part(values, address, name),
@@ -111,17 +112,22 @@ def wants(values: Mapping[str, Value], text: str) -> list[Wanted]:
 
 
 def fed_parts(values: Mapping[str, Value], feed: Feed) -> dict[str, list[FedPart]]:
-    """What is fed at each value.
+    """What is fed at each value; a whole tensor takes the place of what was fed there before it.
 
     Raises:
-        InputError: If an address finds nothing.
+        InputError: If an address finds nothing, or what is fed is no tensor and no function.
     """
     parts: dict[str, list[FedPart]] = {}
     for text, given in feed.items():
+        if not (isinstance(given, Tensor) or callable(given)):
+            raise InputError(
+                f"{given!r} is fed at {text}; feed a tensor, or a function of what stands there"
+            )
         address = parse_address(text)
         for name in matching_names(address.pattern, tuple(values)):
             part = FedPart(address, chosen_part(values, address, name), given)
-            parts.setdefault(name, []).append(part)
+            is_replaced = part.chosen is None and isinstance(given, Tensor)
+            parts[name] = [part] if is_replaced else [*parts.get(name, ()), part]
     return parts
 
 
@@ -136,6 +142,12 @@ def chosen_part(
 
 
 def _wanted_grad(values: Mapping[str, Value], grad: Grad) -> WantedGrad:
+    for text in grad.wrt:
+        if parse_address(text).part is not None:
+            raise InputError(
+                f"a gradient is taken with respect to whole values, not to the part {text}; "
+                "take the part of the gradient"
+            )
     reads = tuple(w for text in grad.reads for w in wants(values, text))
     wrt = tuple(name for text in grad.wrt for name in matching_names(text, tuple(values)))
     return WantedGrad(grad, reads, wrt)

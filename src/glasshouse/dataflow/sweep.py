@@ -30,10 +30,12 @@ def run_sweep(
         Values by address, with the patches as their first axis.
 
     Raises:
-        InputError: If there is no patch, or one does not fit.
+        InputError: If there is no patch, one does not fit, or `batch_size` is not positive.
     """
     if not patches:
         raise InputError("a sweep needs at least one feed")
+    if batch_size < 1:
+        raise InputError(f"batch_size={batch_size}; at least one feed goes through at a time")
     alike: dict[tuple[str, ...], list[int]] = {}
     for row, patch in enumerate(patches):
         alike.setdefault(tuple(sorted(patch)), []).append(row)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glasshouse.dataflow.address import matching_names, parse_address
+from glasshouse.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -37,7 +40,26 @@ class Values(Mapping[str, Tensor]):
         """Gradients by the name of the value they are taken with respect to."""
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._values[name]
+        """A value by its key, or by a pattern that finds one value and no more.
+
+        Raises:
+            KeyError: If there is none, or several.
+        """
+        if name in self._values:
+            return self._values[name]
+        found = self._matching(name)
+        if len(found) != 1:
+            raise KeyError(f"{name!r} finds {len(found)} of what was fetched: {', '.join(self)}")
+        return self._values[found[0]]
+
+    def _matching(self, text: str) -> list[str]:
+        try:
+            asked = parse_address(text)
+            fetched = [key for key in self if parse_address(key).part == asked.part]
+            patterns = {parse_address(key).pattern: key for key in fetched}
+            return [patterns[name] for name in matching_names(asked.pattern, tuple(patterns))]
+        except InputError:
+            return []
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
