@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -227,7 +227,8 @@ class Plan:
         """Where a weight lives, so that one that was replaced is found too."""
         path, _, key = weight.rpartition(".")
         owner = self.module.get_submodule(path)
-        return owner._parameters if key in owner._parameters else owner._buffers, key
+        table = owner._parameters if key in owner._parameters else owner._buffers
+        return cast(dict[str, Tensor], table), key
 
     @cached_property
     def _twins(self) -> dict[str, Tensor]:
