@@ -15,7 +15,15 @@ from tests.models.huggingface.checkpoints import (
 from tests.models.variants import BASE, VARIANTS
 
 from glasshouse.errors import InputError, RunError
-from glasshouse.models import LanguageModel, Tokenizer, Transformer
+from glasshouse.models import (
+    AttentionConfig,
+    LanguageModel,
+    MlpConfig,
+    PositionConfig,
+    Tokenizer,
+    Transformer,
+    TransformerConfig,
+)
 
 IDS = random_ids(2, 17)
 
@@ -242,6 +250,28 @@ class TestSave:
             assert (theirs.config.model_type, theirs.config.eos_token_id) == (family, 0)
             ids = IDS[:, :12] % BASE.vocab_size
             torch.testing.assert_close(theirs(ids).logits, network(ids), atol=1e-4, rtol=1e-4)
+
+    def test_finds_a_family_that_takes_the_width(self, tmp_path):
+        """Of width 14 with 6 heads, each 4 wide, transformers takes no Llama, but a Mistral."""
+        config = TransformerConfig(
+            vocab_size=BASE.vocab_size,
+            context=16,
+            num_layers=1,
+            d_model=14,
+            attention=AttentionConfig(num_heads=6, num_kv_heads=3, d_head=4),
+            mlp=MlpConfig(d_mlp=9, activation="swiglu"),
+            positions=PositionConfig(kind="rotary"),
+            norm="rms",
+            bias=False,
+            tied=False,
+        )
+        network = Transformer(config).requires_grad_(False)
+        model = LanguageModel(network, tokenizer(), "grown here")
+        model.save(tmp_path / "odd", layout="huggingface")
+        theirs = eager(tmp_path / "odd")
+        assert theirs.config.model_type == "mistral"
+        ids = IDS[:, :12] % BASE.vocab_size
+        torch.testing.assert_close(theirs(ids).logits, network(ids), atol=1e-4, rtol=1e-4)
 
     def test_refuses_to_lose_something(self, tmp_path):
         """No family has smeared keys; the field is named, and nothing is left on the disk."""

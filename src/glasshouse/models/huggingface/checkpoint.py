@@ -164,9 +164,13 @@ def describe(
         head = {"model_type": family.model_type, "architectures": [family.architecture]}
         told = before | head | family.write(config)
         again = says(family, told)
-        if again == resolved(config):
+        if again != resolved(config):
+            lost.append(f"{family.model_type} would lose {difference(again, resolved(config))}")
+        elif family.whole_heads and config.d_model % config.attention.num_heads:
+            heads = config.attention.num_heads
+            lost.append(f"{family.model_type} takes no d_model={config.d_model} with {heads} heads")
+        else:
             return family, told
-        lost.append(f"{family.model_type} would lose {difference(again, resolved(config))}")
     raise InputError(
         f"no Hugging Face layout can hold this network ({'; '.join(lost)}); "
         "save it with layout='glasshouse'"

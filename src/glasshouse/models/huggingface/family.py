@@ -45,6 +45,8 @@ class Family:
     """Regular expressions and what replaces them: older names of weights to those in `layers`."""
     ignored: str = r"$."
     """Regular expression of what is no weight: masks and tables that older versions saved."""
+    whole_heads: bool = False
+    """Whether transformers wants a width that is a multiple of the heads, whatever `d_head` is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ GEMMA = Family(
 )
 GEMMA2 = replace(
     GEMMA,
+    whole_heads=True,
     model_type="gemma2",
     architecture="Gemma2ForCausalLM",
     read=read_gemma2,

@@ -59,6 +59,7 @@ def write_config(config: TransformerConfig) -> dict[str, Any]:
 BLOCK = "gpt_neox.layers.{}."
 GPT_NEOX = Family(
     model_type="gpt_neox",
+    whole_heads=True,
     architecture="GPTNeoXForCausalLM",
     read=read_config,
     write=write_config,

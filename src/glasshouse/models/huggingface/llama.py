@@ -168,7 +168,7 @@ def relative(
     )
 
 
-LLAMA = relative("llama", "LlamaForCausalLM", read_llama, write_llama)
+LLAMA = replace(relative("llama", "LlamaForCausalLM", read_llama, write_llama), whole_heads=True)
 MISTRAL = relative("mistral", "MistralForCausalLM", read_mistral, write_mistral)
 QWEN2 = relative("qwen2", "Qwen2ForCausalLM", read_qwen2, write_qwen)
 QWEN3 = relative("qwen3", "Qwen3ForCausalLM", read_qwen3, write_qwen)
