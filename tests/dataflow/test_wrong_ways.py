@@ -6,7 +6,7 @@ from jaxtyping import TypeCheckError
 from tests.dataflow.modules import Model, make_ids
 from torch import nn
 
-from glasshouse.dataflow import Graph, grad
+from glasshouse.dataflow import Graph, Variables, grad
 from glasshouse.errors import InputError
 
 IDS = make_ids()
@@ -36,6 +36,21 @@ class TestAPatternThatFindsOneValue:
             found["blocks.*.attn.*"]
 
 
+class TestOneName:
+    def test_of_a_value_is_not_guessed(self, graph):
+        """The first of several would be an answer to another question."""
+        with pytest.raises(InputError, match=r"finds \d+, from blocks.0.attn"):
+            graph.value("blocks.0.attn.*")
+
+    def test_of_a_variable_is_not_guessed(self):
+        """To write into the first of several would be worse; to ask what is there is no error."""
+        variables = Variables(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+        with pytest.raises(InputError, match=r"'\*.weight' finds 2, from 0.weight on"):
+            variables["*.weight"] = torch.zeros(2, 2)
+        assert "0.weight" in variables
+        assert "2.weight" not in variables
+
+
 @pytest.mark.parametrize(
     ("address", "told"),
     [
@@ -56,6 +71,12 @@ def test_what_is_no_tensor_and_no_function_cannot_be_fed(graph, given):
     """Numbers are what people try first."""
     with pytest.raises((InputError, TypeCheckError)):
         graph.run(IDS, fetch="logits", feed={"blocks.0.attn.z[head=0]": given})
+
+
+def test_a_shape_that_does_not_fit_is_told_in_axes(graph):
+    """Nobody knows which length s77 is."""
+    with pytest.raises(InputError, match=r"\(batch, pos, 8\) belongs there \(batch is 3 in ids\)"):
+        graph.run(IDS, fetch="logits", feed={"blocks.0.resid_pre": torch.zeros(2, 7, 8)})
 
 
 def test_a_whole_tensor_takes_the_place_of_earlier_feeds(graph):

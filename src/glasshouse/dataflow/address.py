@@ -124,6 +124,18 @@ def matching_names(pattern: str, names: Sequence[str]) -> list[str]:
     return found
 
 
+def only_name(pattern: str, names: Sequence[str]) -> str:
+    """The one name that a pattern matches.
+
+    Raises:
+        InputError: If it matches none, or several.
+    """
+    found = matching_names(pattern, names)
+    if len(found) > 1:
+        raise InputError(f"{pattern!r} finds {len(found)}, from {found[0]} on; name one of them")
+    return found[0]
+
+
 def _expression(pattern: str) -> str:
     """A regular expression for a pattern; ranges become groups of digits, checked afterwards."""
     pieces = []

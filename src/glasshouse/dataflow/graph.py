@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import fx, nn
 
-from glasshouse.dataflow.address import matching_names, parse_address
+from glasshouse.dataflow.address import matching_names, only_name, parse_address
 from glasshouse.dataflow.attention import open_attention
 from glasshouse.dataflow.capture import Captured, capture
 from glasshouse.dataflow.drawing import Drawing
@@ -49,9 +49,10 @@ class Graph:
         self._opened = open_attention(captured.program.graph, captured.names)
         place = {node: i for i, node in enumerate(captured.program.graph.nodes)}
         self._nodes = dict(sorted(captured.names.items(), key=lambda item: place[item[1]]))
-        self._values = _describe(self._nodes)
+        called = _axis_of_symbols(self._nodes)
+        self._values = _describe(self._nodes, called)
         twins = {name: fake(node) for name, node in captured.inputs.items()}
-        self._inputs = Inputs(twins, captured.limits)
+        self._inputs = Inputs(twins, captured.limits, called)
         self._constants = {name: value for name, (_, value) in captured.constants.items()}
         self._variables = tuple(variables(captured))
         self._shared = shared_weights(module)
@@ -101,9 +102,10 @@ class Graph:
         """What is known of a value before anything runs.
 
         Raises:
-            InputError: If there is no such value; the message lists the nearest names.
+            InputError: If there is no such value, or a pattern finds several; the message lists the
+                nearest names.
         """
-        return self._values[matching_names(name, self.names)[0]]
+        return self._values[only_name(name, self.names)]
 
     def run(
         self,
@@ -337,13 +339,18 @@ class Graph:
         )
 
 
-def _describe(nodes: Mapping[str, fx.Node]) -> dict[str, Value]:
-    """Name, axes, shape and dtype of every value; a length that varies is called after its axis."""
+def _axis_of_symbols(nodes: Mapping[str, fx.Node]) -> dict[str, str]:
+    """The first named axis on which each length that varies is found."""
     called: dict[str, str] = {}
     for node in nodes.values():
         for size, axis in zip(node.meta["val"].shape, _axes(node), strict=False):
             if isinstance(size, torch.SymInt):
                 called.setdefault(str(size), axis)
+    return called
+
+
+def _describe(nodes: Mapping[str, fx.Node], called: Mapping[str, str]) -> dict[str, Value]:
+    """Name, axes, shape and dtype of every value; a length that varies is called after its axis."""
     values = {}
     for name, node in nodes.items():
         fake = node.meta["val"]

@@ -20,6 +20,8 @@ class Inputs:
     """Each argument as it was traced, with symbols for free lengths, in the forward's order."""
     limits: Mapping[str, tuple[int, int]]
     """Smallest and largest value of symbols, where the module's code limits them."""
+    called: Mapping[str, str]
+    """Axes after which symbols are called in messages, where they have a name."""
 
     def bind(
         self, inputs: object, needed: Sequence[str], fed: Mapping[str, tuple[object, Tensor]]
@@ -40,7 +42,9 @@ class Inputs:
             raise InputError(
                 f"the graph has no input {name!r}; it was captured with {', '.join(self.twins)}"
             )
-        check_symbols({**{n: (v, self.twins[n]) for n, v in given.items()}, **fed}, self.limits)
+        check_symbols(
+            {**{n: (v, self.twins[n]) for n, v in given.items()}, **fed}, self.limits, self.called
+        )
         for name in needed:
             if name not in given:
                 raise InputError(
@@ -82,9 +86,16 @@ def named_arguments(module: nn.Module, example: Example) -> dict[str, Tensor]:
 
 
 def check_symbols(
-    given: Mapping[str, tuple[object, Tensor]], limits: Mapping[str, tuple[int, int]]
+    given: Mapping[str, tuple[object, Tensor]],
+    limits: Mapping[str, tuple[int, int]],
+    called: Mapping[str, str],
 ) -> None:
     """Compare inputs and fed tensors with what was captured, and with one another.
+
+    Args:
+        given: Each with its symbolic twin.
+        limits: Smallest and largest value of symbols.
+        called: What symbols are called in messages.
 
     Raises:
         InputError: If a shape, dtype or device differs, or two lengths that must agree do not.
@@ -98,7 +109,8 @@ def check_symbols(
         if value.device != twin.device:
             raise InputError(f"{name} is on {value.device}; it belongs on {twin.device}")
         if value.ndim != twin.ndim:
-            raise InputError(f"{name} has shape {tuple(value.shape)}; {_told(twin)} belongs there")
+            told = _told(twin, called)
+            raise InputError(f"{name} has shape {tuple(value.shape)}; {told} belongs there")
         for length, size in zip(value.shape, twin.shape, strict=True):
             fixed = size if isinstance(size, int) else size.node.maybe_as_int()
             if fixed is not None:
@@ -107,12 +119,14 @@ def check_symbols(
                 first, of = lengths.setdefault(str(size), (length, name))
                 _, high = limits.get(str(size), (0, length))
                 fits = length == first and length <= high
-                why = f" ({size} is {first} in {of})" if length != first else f" (at most {high})"
+                symbol = called.get(str(size), str(size))
+                why = f" ({symbol} is {first} in {of})" if length != first else f" (at most {high})"
             if not fits:
+                told = _told(twin, called)
                 raise InputError(
-                    f"{name} has shape {tuple(value.shape)}; {_told(twin)} belongs there{why}"
+                    f"{name} has shape {tuple(value.shape)}; {told} belongs there{why}"
                 )
 
 
-def _told(twin: Tensor) -> str:
-    return "(" + ", ".join(str(size) for size in twin.shape) + ")"
+def _told(twin: Tensor, called: Mapping[str, str]) -> str:
+    return "(" + ", ".join(called.get(str(size), str(size)) for size in twin.shape) + ")"

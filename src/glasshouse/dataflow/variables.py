@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from glasshouse.dataflow.address import matching_names
+from glasshouse.dataflow.address import matching_names, only_name
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import write_atomically
 
@@ -46,10 +46,10 @@ class Variables(MutableMapping[str, Tensor]):
         """The live tensor.
 
         Raises:
-            InputError: If there is no such variable; the message lists the nearest names.
+            InputError: If there is no such variable, or a pattern finds several; the message lists
+                the nearest names.
         """
-        (name,) = matching_names(name, self._names)[:1]
-        path, _, key = name.rpartition(".")
+        path, _, key = only_name(name, self._names).rpartition(".")
         return getattr(self._module.get_submodule(path), key).detach()
 
     def __setitem__(self, name: str, value: Tensor) -> None:
@@ -65,6 +65,9 @@ class Variables(MutableMapping[str, Tensor]):
 
     def __delitem__(self, name: str) -> None:
         raise InputError(f"{name} is part of a module and cannot be deleted")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
