@@ -186,9 +186,20 @@ class TestGraph:
         graph = model.graph()
         assert graph is model.graph()
         ids = torch.ones(2, 12, dtype=torch.long)
-        assert torch.equal(graph.run(ids, fetch="logits")["logits"], model.network(ids))
+        logits = graph.run(ids, fetch="logits")["logits"]
+        torch.testing.assert_close(logits, model.network(ids).detach(), atol=1e-5, rtol=1e-5)
         with pytest.raises(InputError, match="at most 12"):
             graph.run(torch.ones(2, 13, dtype=torch.long), fetch="logits")
+
+    def test_follows_the_network_to_another_precision(self, model):
+        """Else what is fed would have to be of a type that is nowhere any more."""
+        converted = make_model()
+        converted.graph()
+        converted.network.double()
+        ids, logits = torch.ones(1, 3, dtype=torch.long), "logits"
+        value = converted.graph().run(ids, fetch="blocks.0.resid_post")["blocks.0.resid_post"]
+        feed = {"blocks.0.resid_post": torch.zeros_like(value)}
+        assert converted.graph().run(ids, fetch=logits, feed=feed)[logits].dtype == torch.float64
 
     def test_takes_padded_rows(self, model):
         """The same names, with where each row begins."""

@@ -64,8 +64,10 @@ class LanguageModel:
     """What its Hugging Face directory held besides weights and tokenizer, if it came from one."""
     difference: LogitDifference | None = None
     """How far its logits lie from those of transformers, if that was measured."""
-    _graphs: dict[bool, Graph] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """By whether it is for padded rows: the network's graphs that were asked for."""
+    _graphs: dict[object, Graph] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """By whether it is for padded rows, and what the weights are: graphs that were asked for."""
 
     @classmethod
     def load(
@@ -164,7 +166,8 @@ class LanguageModel:
     def graph(self, *, padded: bool = False) -> Graph:
         """The network as a graph of named values; captured once, which takes seconds.
 
-        Weights are shared with the network: an edit is seen by the next run.
+        Weights are shared with the network: an edit is seen by the next run. A network that has
+        been moved or converted since is captured anew.
 
         Where the environment names a folder in GLASSHOUSE_CACHE (the command line names one), the
         same code is traced once and then read from there.
@@ -174,8 +177,11 @@ class LanguageModel:
                 "starts": Int[batch]}, and otherwise Int[batch seq]. A network captured as it is
                 takes transformers' own arguments instead, `network.arguments(ids, starts)`.
         """
-        if padded not in self._graphs:
-            device = next(self.network.parameters()).device
+        weight = next(self.network.parameters())
+        is_training = isinstance(self.network, AsIs) and self.network.inner.training
+        key = (padded, weight.dtype, weight.device, is_training)
+        if key not in self._graphs:
+            device = weight.device
             ids = torch.zeros(2, min(4, self.network.config.context), dtype=torch.long)
             starts = torch.zeros(2, dtype=torch.long)
             if isinstance(self.network, AsIs):
@@ -189,8 +195,8 @@ class LanguageModel:
             example = {name: value.to(device) for name, value in example.items()}
             folder = os.environ.get("GLASSHOUSE_CACHE")
             cache = Path(folder) / "graphs" if folder else None
-            self._graphs[padded] = Graph.capture(module, example, cache=cache)
-        return self._graphs[padded]
+            self._graphs[key] = Graph.capture(module, example, cache=cache)
+        return self._graphs[key]
 
     def encode(self, prompt: Prompt) -> list[int]:
         """Token ids of a prompt, whichever way it was given; a text with `<bos>` if need be."""
