@@ -28,7 +28,10 @@ def attention_patterns(
     graph = graph_of(subject)
     names = [name for name in graph.names if name.split(".")[-1] == "pattern"]
     if not names:
-        raise InputError("the model has no attention heads (no value whose name ends in .pattern)")
+        raise InputError(
+            "the model has no attention heads that a graph can open (no value whose name ends in "
+            ".pattern): its code does not call torch's attention, so its own modules may have it"
+        )
     return torch.stack(list(graph.run(token_ids(subject, texts), fetch=names).values()))
 
 
