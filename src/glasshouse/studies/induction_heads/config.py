@@ -43,9 +43,9 @@ class Kind:
     """Learning rate after 50 steps of warm-up; constant from there."""
 
 
-def _with_mlp(layers: int) -> Kind:
+def _with_mlp(layers: int, *, models: int = 2) -> Kind:
     """Feed-forward parts want smaller steps, and more of them."""
-    return Kind(layers=layers, has_mlp=True, models=2, steps=700, peak_lr=4e-3)
+    return Kind(layers=layers, has_mlp=True, models=models, steps=700, peak_lr=4e-3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,21 +62,23 @@ class KindsConfig:
     """The same three with feed-forward parts."""
     two_layers_mlp: Kind = field(default_factory=lambda: _with_mlp(2))
     """Two layers with feed-forward parts."""
-    three_layers_mlp: Kind = field(default_factory=lambda: _with_mlp(3))
+    three_layers_mlp: Kind = field(default_factory=lambda: _with_mlp(3, models=1))
     """Three layers with feed-forward parts."""
-    one_layer_smeared: Kind = field(default_factory=lambda: Kind(layers=1, smeared=True))
+    one_layer_smeared: Kind = field(default_factory=lambda: Kind(layers=1, smeared=True, steps=200))
     """One layer that need not compose, because keys see their predecessor."""
-    two_layers_smeared: Kind = field(default_factory=lambda: Kind(layers=2, smeared=True))
+    two_layers_smeared: Kind = field(
+        default_factory=lambda: Kind(layers=2, smeared=True, steps=200)
+    )
     """Two layers that need not compose."""
     many_heads: Kind = field(default_factory=lambda: Kind(layers=2, heads=8))
     """Eight heads a layer, for ablations and for what heads are made of."""
-    narrow: Kind = field(default_factory=lambda: Kind(layers=2, d_model=32))
+    narrow: Kind = field(default_factory=lambda: Kind(layers=2, d_model=32, models=2))
     """Half the width."""
-    wide: Kind = field(default_factory=lambda: Kind(layers=2, d_model=96))
+    wide: Kind = field(default_factory=lambda: Kind(layers=2, d_model=96, models=2))
     """Half as wide again."""
-    loose: Kind = field(default_factory=lambda: Kind(layers=2, forms=2, loose_share=0.5))
+    loose: Kind = field(default_factory=lambda: Kind(layers=2, forms=2, loose_share=0.5, models=2))
     """Words with two written forms; in half of the texts a copy may use the other form."""
-    literal: Kind = field(default_factory=lambda: Kind(layers=2, forms=2))
+    literal: Kind = field(default_factory=lambda: Kind(layers=2, forms=2, models=2))
     """The same tokens, every copy in the form of its original: the control of `loose`."""
 
 
@@ -120,7 +122,7 @@ class LooksConfig:
 
     every: int = 20
     """Steps between two looks."""
-    texts: int = 256
+    texts: int = 128
     """Texts on which losses are measured."""
     length: int = 64
     """Words of these texts; at most those of training."""

@@ -54,6 +54,13 @@ def gain(course: Course, shallow: Course, nursery: Nursery) -> np.ndarray:
     return icl(shallow.losses, nursery.config) - icl(course.losses, nursery.config)
 
 
+def final_gain(course: Course, shallow: Course, nursery: Nursery) -> float:
+    """The same when both are trained, however long that took each."""
+    last = (icl(seen.losses[-1], nursery.config) for seen in (shallow, course))
+    one, other = (float(score) for score in last)
+    return one - other
+
+
 def with_shallow(nursery: Nursery, *names: str) -> list[tuple[Course, Course]]:
     """Models of some kinds, each with the 1-layer model that saw the same texts."""
     pairs = []

@@ -7,7 +7,7 @@ from glasshouse.studies.induction_heads.claims import SMEARED_ONE, SMEARED_TWO
 from glasshouse.studies.induction_heads.evidence import listed, not_grown, over_models
 from glasshouse.studies.induction_heads.grow import Nursery
 from glasshouse.studies.induction_heads.measures import window_of
-from glasshouse.studies.induction_heads.phase_change import gain
+from glasshouse.studies.induction_heads.phase_change import final_gain
 
 
 def claims(nursery: Nursery) -> list[ClaimResult]:
@@ -21,14 +21,14 @@ def _one_layer(nursery: Nursery) -> ClaimResult:
         return not_grown(SMEARED_ONE, nursery, *names)
     trios = list(zip(*(nursery.courses[name] for name in names), strict=False))
     last = [
-        (gain(two, one, nursery)[-1], gain(smeared, one, nursery)[-1])
+        (final_gain(two, one, nursery), final_gain(smeared, one, nursery))
         for one, two, smeared in trios
     ]
-    values = [float(smeared / two) for two, smeared in last]
+    values = [smeared / two for two, smeared in last]
     # A plain 1-layer model of another start: what is left of a gain when nothing is smeared.
     ones, full = nursery.courses["one_layer"], np.mean([two for two, _ in last])
     chance = [
-        float(gain(ones[(i + 1) % len(ones)], ones[i], nursery)[-1] / full)
+        float(final_gain(ones[(i + 1) % len(ones)], ones[i], nursery) / full)
         for i in range(len(ones))
     ]
     return over_models(
