@@ -234,6 +234,12 @@ class TestSteering:
         torch.testing.assert_close(clamped @ direction / 5, torch.full((2, 5), 2.5))
         torch.testing.assert_close(clamped @ across, value @ across)
 
+    @pytest.mark.parametrize("change", [add(torch.ones(3)), clamp(torch.ones(3), 1)])
+    def test_refuses_vectors_of_another_width(self, change):
+        """They were made for another model, or for another value."""
+        with pytest.raises(InputError, match=r"length 3 cannot steer .* last axis is 4"):
+            change(torch.zeros(2, 5, 4))
+
     def test_refuses_directions_and_positions_that_are_none(self):
         with pytest.raises(InputError, match="points nowhere"):
             clamp(torch.zeros(3), 1)

@@ -96,7 +96,12 @@ def apply_change(change: Tensor | Change | Timed, value: Tensor, moment: Moment)
 def add(vector: Float[Tensor, " d"], scale: float = 1.0) -> Change:
     """Add a multiple of a vector along the last axis."""
     shift = scale * vector
-    return lambda value: value + shift.to(value)
+
+    def change(value: Tensor) -> Tensor:
+        _check_width(shift, value)
+        return value + shift.to(value)
+
+    return change
 
 
 def clamp(direction: Float[Tensor, " d"], to: float) -> Change:
@@ -115,10 +120,19 @@ def clamp(direction: Float[Tensor, " d"], to: float) -> Change:
     unit = direction / length
 
     def change(value: Tensor) -> Tensor:
+        _check_width(unit, value)
         along = unit.to(value)
         return value + (to - value @ along)[..., None] * along
 
     return change
+
+
+def _check_width(vector: Float[Tensor, " d"], value: Tensor) -> None:
+    if vector.shape[-1] != value.shape[-1]:
+        raise InputError(
+            f"a vector of length {vector.shape[-1]} cannot steer a value of shape "
+            f"{tuple(value.shape)}, whose last axis is {value.shape[-1]}"
+        )
 
 
 def set_to(given: Tensor | float) -> Change:
