@@ -16,7 +16,7 @@ from glasshouse.dataflow.attention import open_attention
 from glasshouse.dataflow.capture import Captured, capture
 from glasshouse.dataflow.drawing import Drawing
 from glasshouse.dataflow.explain import Explanation, explain_plan
-from glasshouse.dataflow.feeds import Feed, kind_of
+from glasshouse.dataflow.feeds import FedPart, Feed, kind_of
 from glasshouse.dataflow.fingerprint import shared_weights
 from glasshouse.dataflow.gradients import Grad
 from glasshouse.dataflow.inputs import Example, Inputs
@@ -133,9 +133,7 @@ class Graph:
             InputError: If an address finds nothing, an input is missing, or what is fed does not
                 fit; the message names the value and both shapes.
         """
-        parts = fed_parts(self._values, feed or {})
-        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
-        plan = self._plan(fetch, kinds, assign)
+        plan, parts = self._fed(fetch, feed, assign)
         grads = [asked for asked in several(fetch) if isinstance(asked, Grad)]
         return plan.run_parts(inputs, parts, grads=grads, differentiable=differentiable)
 
@@ -156,9 +154,7 @@ class Graph:
         Raises:
             InputError: If an address finds nothing.
         """
-        parts = fed_parts(self._values, feed or {})
-        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
-        return Step(self._plan(fetch, kinds, assign), parts)
+        return Step(*self._fed(fetch, feed, assign))
 
     def sweep(
         self,
@@ -216,9 +212,7 @@ class Graph:
         Source:
             Abadi et al. 2016 (1603.04467), section 9.2.
         """
-        parts = fed_parts(self._values, feed or {})
-        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
-        plan = self._plan(fetch, kinds)
+        plan, parts = self._fed(fetch, feed)
         _, trace = trace_program(plan.program, plan.arguments(inputs, parts), compare=True)
         write_trace(Path(path), trace)
         return trace
@@ -285,6 +279,14 @@ class Graph:
             states |= dict.fromkeys(layout.fetched, "fetched")
             states |= dict.fromkeys(layout.feeds, "fed")
         return outline(self._captured, self._opened, self._values, states)
+
+    def _fed(
+        self, fetch: Fetch, feed: Feed | None, assign: str | Sequence[str] = ()
+    ) -> tuple[Plan, dict[str, list[FedPart]]]:
+        """The plan of a question under a feed, and what is fed at each value."""
+        parts = fed_parts(self._values, feed or {})
+        kinds: dict[str, FeedKind] = {name: kind_of(given) for name, given in parts.items()}
+        return self._plan(fetch, kinds, assign), parts
 
     def _plan(
         self,
