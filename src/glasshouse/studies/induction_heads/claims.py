@@ -79,7 +79,7 @@ PIVOT = Claim(
     threshold_text="it turns by over 60 degrees more than that of the 1-layer model at the same "
     "steps, both in the plane of their principal components",
     note="On these texts both kinds of learning make the same late words cheaper, so the paths "
-    "part at a small angle. Three seeds of `small`: a trend once, not seen twice (November 2026).",
+    "part at a small angle: not seen on seeds 0 and 1 of `small`, a trend on seed 2.",
 )
 
 SMEARED_ONE = Claim(
