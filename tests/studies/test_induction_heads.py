@@ -195,6 +195,20 @@ class TestVerdicts:
             "smeared-two-layers": Verdict.NOT_SEEN,
         }
 
+    def test_see_plain_models_that_differ_as_much_as_smeared_ones(self):
+        """A gain that another start makes as well is no gain of smeared keys."""
+        flat, lucky, full = course(0.2), course(3.0), course(3.2)
+        gain, _ = smeared.claims(
+            nursery(
+                one_layer=(flat, lucky, flat),
+                two_layers=(full, full, full),
+                one_layer_smeared=(full, full, full),
+                two_layers_smeared=(full, full, full),
+            )
+        )
+        assert gain.evidence.control is not None
+        assert gain.evidence.control.shows_effect
+
     def test_judge_sizes_by_range(self):
         """Scores of 3.0, 3.2 and 3.1 vary by 6%; of 1, 3 and 3.1 by 89%."""
         one, low, mid, high = (course(falls) for falls in (0.2, 3.0, 3.1, 3.2))
