@@ -1,0 +1,36 @@
+"""Ordered key-value engines behind one small interface.
+
+engine      the contract: Engine, Transaction, Watch, Mutation
+opening     open_engine(url)
+retrying    transact: work that is tried again where it conflicts
+buffer      a transaction that keeps its writes until it commits
+mutation    atomic operations applied
+memory      memory:             in this process
+lmdb        lmdb:FOLDER         embedded, several processes
+postgres    postgresql://…      a server
+foundationdb   fdb:CLUSTER_FILE   a cluster
+"""
+
+from glasshouse.records.engines.engine import (
+    MAX_KEY_BYTES,
+    MAX_VALUE_BYTES,
+    Engine,
+    Mutation,
+    Row,
+    Transaction,
+    Watch,
+)
+from glasshouse.records.engines.opening import open_engine
+from glasshouse.records.engines.retrying import transact
+
+__all__ = [
+    "MAX_KEY_BYTES",
+    "MAX_VALUE_BYTES",
+    "Engine",
+    "Mutation",
+    "Row",
+    "Transaction",
+    "Watch",
+    "open_engine",
+    "transact",
+]

@@ -1,0 +1,381 @@
+"""A transaction that keeps its writes to itself until it commits.
+
+Reads look into the buffer first and then into a snapshot, a moment of the store; what was read is
+kept for the engine to check when it commits.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from glasshouse.errors import EngineError
+from glasshouse.records.engines.engine import (
+    MAX_KEY_BYTES,
+    MAX_VALUE_BYTES,
+    VERSION_BYTES,
+    Mutation,
+    Row,
+    Watch,
+)
+from glasshouse.records.engines.mutation import apply_mutation, fold
+
+Range = tuple[bytes, bytes]
+"""First key and end."""
+
+
+@runtime_checkable
+class Snapshot(Protocol):
+    """One moment of a store."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        ...
+
+    def get_range(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
+        """At most `limit` rows of a range."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the moment."""
+        ...
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction is to do, and what that rests on."""
+
+    writes: dict[bytes, bytes | None] = field(default_factory=dict)
+    """New values; None clears the key."""
+    cleared: list[Range] = field(default_factory=list)
+    """Ranges cleared before the writes, sorted and apart from each other."""
+    mutations: dict[bytes, list[tuple[Mutation, bytes]]] = field(default_factory=dict)
+    """Atomic operations on keys whose value is not known here, in order."""
+    stamped_keys: list[tuple[bytes, int, bytes]] = field(default_factory=list)
+    """Keys with the offset of the commit version, and their values."""
+    stamped_values: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    """Values with the offset of the commit version."""
+    read_keys: list[bytes] = field(default_factory=list)
+    """Keys read, perhaps several times."""
+    read_ranges: list[Range] = field(default_factory=list)
+    write_conflicts: list[Range] = field(default_factory=list)
+    """Ranges that count as written though they are not."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (
+            self.writes
+            or self.cleared
+            or self.mutations
+            or self.stamped_keys
+            or self.stamped_values
+            or self.write_conflicts
+        )
+
+    def stamp(self, version: bytes) -> None:
+        """Fill in the commit version; what was stamped becomes plain writes."""
+        for key, (value, offset) in self.stamped_values.items():
+            self.writes[key] = value[:offset] + version + value[offset + VERSION_BYTES :]
+        for key, offset, value in self.stamped_keys:
+            self.writes[key[:offset] + version + key[offset + VERSION_BYTES :]] = value
+
+
+Commit = Callable[[Snapshot, Changes], bytes]
+"""Makes changes everybody's if nothing they rest on was changed; returns the commit version."""
+
+
+class BufferedTransaction:
+    """A transaction over a snapshot and a function that commits."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        commit: Commit,
+        *,
+        watch: Callable[[bytes, bytes | None], Watch] | None = None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            snapshot: The moment it reads.
+            commit: What makes its changes everybody's.
+            watch: What watches a key from the value that the transaction sees, if the engine can.
+        """
+        self._snapshot = snapshot
+        self._read = snapshot.get
+        self._commit = commit
+        self._watch = watch
+        self._changes = Changes()
+        self._writes = self._changes.writes
+        self._read_keys = self._changes.read_keys
+        self._sorted: list[bytes] = []
+        self._num_sorted = 0
+        self._is_plain = True
+        self._is_open = True
+        self._version: bytes | None = None
+        self._size = 0
+
+    def get(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
+        """The value of a key, own writes included."""
+        if key in self._writes:
+            return self._writes[key]
+        if not self._is_plain:
+            return self._get_beside_others(key, snapshot=snapshot)
+        if not snapshot:
+            self._read_keys.append(key)
+        return self._read(key)
+
+    def get_range(
+        self,
+        begin: bytes,
+        end: bytes,
+        *,
+        limit: int | None = None,
+        reverse: bool = False,
+        snapshot: bool = False,
+    ) -> list[Row]:
+        """At most `limit` rows of a range, own writes included."""
+        self._refuse_ended()
+        if begin >= end or limit == 0:
+            return []
+        rows = self._merged(begin, end, limit, reverse)
+        if not snapshot:
+            if limit is not None and len(rows) >= limit:
+                last = rows[-1][0]
+                read = (last, end) if reverse else (begin, last + b"\x00")
+            else:
+                read = (begin, end)
+            self._changes.read_ranges.append(read)
+        return rows
+
+    def set(self, key: bytes, value: bytes) -> None:
+        """Write a value."""
+        if len(key) > MAX_KEY_BYTES or len(value) > MAX_VALUE_BYTES or not self._is_open:
+            self._refuse(key, value)
+        self._size += len(key) + len(value)
+        self._writes[key] = value
+        if not self._is_plain:
+            self._changes.mutations.pop(key, None)
+            self._changes.stamped_values.pop(key, None)
+
+    def clear(self, key: bytes) -> None:
+        """Remove a key."""
+        if len(key) > MAX_KEY_BYTES or not self._is_open:
+            self._refuse(key, b"")
+        self._size += len(key)
+        self._writes[key] = None
+        if not self._is_plain:
+            self._changes.mutations.pop(key, None)
+            self._changes.stamped_values.pop(key, None)
+
+    def clear_range(self, begin: bytes, end: bytes) -> None:
+        """Remove a range of keys."""
+        self._refuse_ended()
+        if begin >= end:
+            return
+        self._is_plain = False
+        self._size += len(begin) + len(end)
+        changes = self._changes
+        for known in (changes.writes, changes.mutations, changes.stamped_values):
+            for key in [key for key in known if begin <= key < end]:
+                del known[key]
+        self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
+        apart = [one for one in changes.cleared if one[1] < begin or end < one[0]]
+        touching = [one for one in changes.cleared if not (one[1] < begin or end < one[0])]
+        joined = (
+            min([begin, *(one[0] for one in touching)]),
+            max([end, *(one[1] for one in touching)]),
+        )
+        changes.cleared[:] = sorted([*apart, joined])
+
+    def mutate(self, mutation: Mutation, key: bytes, parameter: bytes) -> None:
+        """Apply an atomic operation at commit."""
+        if len(key) > MAX_KEY_BYTES or len(parameter) > MAX_VALUE_BYTES or not self._is_open:
+            self._refuse(key, parameter)
+        self._size += len(key) + len(parameter)
+        if key in self._writes:
+            self._writes[key] = apply_mutation(mutation, self._writes[key], parameter)
+            return
+        if self._is_cleared(key):
+            self._writes[key] = apply_mutation(mutation, None, parameter)
+            return
+        self._refuse_stamped(key)
+        self._is_plain = False
+        pending = self._changes.mutations.get(key)
+        self._changes.mutations[key] = (
+            [(mutation, parameter)] if pending is None else fold(pending, mutation, parameter)
+        )
+
+    def set_versionstamped_key(self, key: bytes, offset: int, value: bytes) -> None:
+        """Write under a key that holds the commit version."""
+        self._refuse(key, value)
+        _check_offset(key, offset)
+        self._size += len(key) + len(value)
+        self._changes.stamped_keys.append((key, offset, value))
+
+    def set_versionstamped_value(self, key: bytes, value: bytes, offset: int) -> None:
+        """Write a value that holds the commit version."""
+        self._refuse(key, value)
+        _check_offset(value, offset)
+        self._is_plain = False
+        self._size += len(key) + len(value)
+        self._writes.pop(key, None)
+        self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
+        self._changes.mutations.pop(key, None)
+        self._changes.stamped_values[key] = (value, offset)
+
+    def add_read_conflict_range(self, begin: bytes, end: bytes) -> None:
+        """Conflict with whoever changes this range."""
+        self._refuse_ended()
+        if begin < end:
+            self._changes.read_ranges.append((begin, end))
+
+    def add_write_conflict_range(self, begin: bytes, end: bytes) -> None:
+        """Make whoever read this range conflict."""
+        self._refuse_ended()
+        if begin < end:
+            self._size += len(begin) + len(end)
+            self._changes.write_conflicts.append((begin, end))
+
+    def watch(self, key: bytes) -> Watch:
+        """Watch a key."""
+        if self._watch is None:
+            raise EngineError("this engine has no watches; ask again from time to time")
+        return self._watch(key, self.get(key, snapshot=True))
+
+    def commit(self) -> None:
+        """Make the writes everybody's."""
+        self._refuse_ended()
+        try:
+            if not self._changes.is_empty:
+                self._version = self._commit(self._snapshot, self._changes)
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End without writing."""
+        if self._is_open:
+            self._is_open = False
+            self._read = _ended
+            self._is_plain = False
+            self._snapshot.close()
+
+    @property
+    def committed_version(self) -> bytes | None:
+        """The commit version."""
+        return self._version
+
+    @property
+    def approximate_size(self) -> int:
+        """Bytes that the commit would write."""
+        return self._size
+
+    def _get_beside_others(self, key: bytes, *, snapshot: bool) -> bytes | None:
+        """The value of a key that is not among the writes, when there is more than writes."""
+        self._refuse_ended()
+        self._refuse_stamped(key)
+        if self._is_cleared(key):
+            return None
+        if not snapshot:
+            self._read_keys.append(key)
+        value = self._read(key)
+        for mutation, parameter in self._changes.mutations.get(key, ()):
+            value = apply_mutation(mutation, value, parameter)
+        return value
+
+    def _is_cleared(self, key: bytes) -> bool:
+        cleared = self._changes.cleared
+        if not cleared:
+            return False
+        place = bisect_left(cleared, (key + b"\x00",)) - 1
+        return place >= 0 and cleared[place][0] <= key < cleared[place][1]
+
+    def _merged(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
+        """Rows of the snapshot with those of the buffer in their places."""
+        changes = self._changes
+        if not self._is_plain:
+            for key in changes.stamped_values:
+                if begin <= key < end:
+                    self._refuse_stamped(key)
+        own = self._own_keys(begin, end)
+        has_cleared = any(one[0] < end and begin < one[1] for one in changes.cleared)
+        if not own and not has_cleared:
+            return self._snapshot.get_range(begin, end, limit, reverse)
+        return self._merge(begin, end, limit, reverse, own)
+
+    def _merge(
+        self, begin: bytes, end: bytes, limit: int | None, reverse: bool, own: list[bytes]
+    ) -> list[Row]:
+        """Read on from the snapshot until there are enough rows that are not hidden."""
+        hidden, found = set(own), list[Row]()
+        chunk = None if limit is None else limit + len(own)
+        while True:
+            below = self._snapshot.get_range(begin, end, chunk, reverse)
+            is_last = chunk is None or len(below) < chunk
+            found += [row for row in below if row[0] not in hidden and not self._is_cleared(row[0])]
+            if is_last or limit is None or len(found) >= limit:
+                break
+            begin, end = (begin, below[-1][0]) if reverse else (below[-1][0] + b"\x00", end)
+        edge = None if is_last or not found else found[-1][0]
+        for key in own:
+            if edge is not None and (key < edge if reverse else key > edge):
+                continue
+            value = self._own_value(key)
+            if value is not None:
+                found.append((key, value))
+        found.sort(reverse=reverse)
+        return found if limit is None else found[:limit]
+
+    def _own_value(self, key: bytes) -> bytes | None:
+        if key in self._writes:
+            return self._writes[key]
+        return self._get_beside_others(key, snapshot=True)
+
+    def _own_keys(self, begin: bytes, end: bytes) -> list[bytes]:
+        """Keys of a range that this transaction writes or mutates, sorted."""
+        writes = self._writes
+        if len(writes) != self._num_sorted:
+            # A dict keeps the order of insertion, so what is new stands at its end.
+            fresh = list(writes)[self._num_sorted :]
+            if len(fresh) <= 16:
+                for key in fresh:
+                    insort(self._sorted, key)
+            else:
+                self._sorted = sorted([*self._sorted, *fresh])
+            self._num_sorted = len(writes)
+        keys = self._sorted[bisect_left(self._sorted, begin) : bisect_left(self._sorted, end)]
+        mutated = [key for key in self._changes.mutations if begin <= key < end]
+        return sorted([*keys, *mutated]) if mutated else keys
+
+    def _refuse_stamped(self, key: bytes) -> None:
+        if key in self._changes.stamped_values:
+            raise EngineError(
+                f"the value of {key!r} gets its version at commit; read it after that"
+            )
+
+    def _refuse(self, key: bytes, value: bytes) -> None:
+        """Refuse to write after the end, or what is too long."""
+        self._refuse_ended()
+        if len(key) > MAX_KEY_BYTES:
+            raise EngineError(f"a key of {len(key)} bytes is too long; {MAX_KEY_BYTES} is the most")
+        if len(value) > MAX_VALUE_BYTES:
+            raise EngineError(
+                f"a value of {len(value)} bytes is too long; {MAX_VALUE_BYTES} is the most"
+            )
+
+    def _refuse_ended(self) -> None:
+        if not self._is_open:
+            _ended(b"")
+
+
+def _ended(key: bytes) -> bytes | None:
+    raise EngineError("this transaction has ended; begin another")
+
+
+def _check_offset(holder: bytes, offset: int) -> None:
+    if not 0 <= offset <= len(holder) - VERSION_BYTES:
+        raise EngineError(
+            f"offset={offset} leaves no room for a version of {VERSION_BYTES} bytes in "
+            f"{len(holder)} bytes"
+        )

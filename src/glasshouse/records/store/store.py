@@ -1,0 +1,271 @@
+"""A record store inside one transaction: save, load and delete records, every index kept.
+
+A store is a prefix and a schema; nothing of it lives outside the engine, so that a process may open
+any of millions at the cost of reading one row.
+
+Source:
+    1901.04452, section 4; `FDBRecordStore` of the Record Layer.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from glasshouse.errors import RecordError, RecordExistsError, SchemaError
+from glasshouse.records.engines.engine import Transaction
+from glasshouse.records.expressions.record import Record
+from glasshouse.records.schema.schema import Schema
+from glasshouse.records.store import codec, versions
+from glasshouse.records.store.context import Context
+from glasshouse.records.store.header import Header, IndexState
+from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan, Layout, TypePlan
+from glasshouse.records.store.opening import Opened, open_header
+from glasshouse.records.store.reading import Extent, read_page, read_record
+from glasshouse.records.store.writable import is_built
+from glasshouse.records.tuples import Versionstamp, strinc
+
+R = TypeVar("R", bound=Record)
+
+
+class RecordStore:
+    """The records of one schema under one prefix, seen by one transaction."""
+
+    def __init__(self, context: Context, prefix: bytes, opened: Opened) -> None:
+        """Use `RecordStore.open`."""
+        self.context = context
+        self.transaction: Transaction = context.transaction
+        self.prefix = prefix
+        self._opened = opened
+        self._extents: dict[type, Extent] = {}
+
+    @classmethod
+    def open(
+        cls, context: Context, schema: Schema, prefix: bytes, *, create: bool = True
+    ) -> "RecordStore":
+        """Open a store, and make it or bring it up to the schema's version where needed.
+
+        Args:
+            context: The transaction.
+            schema: What the store may hold.
+            prefix: What all its keys begin with; see `keyspace` for prefixes with names.
+            create: Whether a store that is not there is made.
+
+        Raises:
+            SchemaError: If the store's schema is another one, a later one, or one that this does
+                not follow from; or if the store is not there and `create` is false.
+        """
+        return cls(context, prefix, open_header(context, schema, prefix, create=create))
+
+    @property
+    def schema(self) -> Schema:
+        """What the store may hold."""
+        return self._opened.layout.schema
+
+    @property
+    def header(self) -> Header:
+        """What the store's first row says."""
+        return self._opened.header
+
+    @property
+    def layout(self) -> Layout:
+        """The schema with this store's numbers, compiled."""
+        return self._opened.layout
+
+    def save(self, record: Record) -> None:
+        """Write a record, in place of one with the same primary key if there is one.
+
+        Raises:
+            RecordError: If a field holds what its annotation does not allow, or the type is not in
+                the schema.
+            UniquenessError: If another record has its value of a unique index.
+        """
+        self._write(record, must_be=None)
+
+    def insert(self, record: Record) -> None:
+        """Write a record that is not there.
+
+        Raises:
+            RecordExistsError: If one with its primary key is there.
+            RecordError, UniquenessError: As for `save`.
+        """
+        self._write(record, must_be=False)
+
+    def update(self, record: Record) -> None:
+        """Write a record in place of the one with its primary key.
+
+        Raises:
+            RecordError: If there is none; or as for `save`.
+            UniquenessError: As for `save`.
+        """
+        self._write(record, must_be=True)
+
+    def load(self, record_type: type[R], *key: Any) -> R | None:
+        """The record with a primary key; None if there is none.
+
+        Raises:
+            RecordError: If the key is not one of the type.
+            CorruptionError: If the record is damaged.
+        """
+        extent = self._extents.get(record_type) or self.extent(record_type)
+        row = extent.prefix + self._whole_key(extent.plan, key)
+        first = self.transaction.get(row)
+        return None if first is None else read_record(self.transaction, extent, row, first)
+
+    def load_by_id(self, record_id: bytes) -> Any | None:
+        """The record that an index row points at; None if there is none."""
+        extent = self.extent_of_id(record_id)
+        row = self.prefix + RECORDS + record_id
+        first = self.transaction.get(row)
+        return None if first is None else read_record(self.transaction, extent, row, first)
+
+    def exists(self, record_type: type[Record], *key: Any) -> bool:
+        """Whether there is a record with a primary key."""
+        extent = self.extent(record_type)
+        return self.transaction.get(extent.prefix + self._whole_key(extent.plan, key)) is not None
+
+    def version_of(self, record_type: type[Record], *key: Any) -> Versionstamp | None:
+        """The version of a record's last change; incomplete if this transaction changed it.
+
+        None if the record is not there, or was last written before the schema kept versions.
+        """
+        extent = self.extent(record_type)
+        record_id = extent.plan.packed_number + self._whole_key(extent.plan, key)
+        return versions.read(self.context, self.prefix + VERSIONS + record_id)
+
+    def delete(self, record_type: type[Record], *key: Any) -> bool:
+        """Remove a record; whether it was there."""
+        extent = self.extent(record_type)
+        return self.delete_by_id(extent.plan.packed_number + self._whole_key(extent.plan, key))
+
+    def delete_by_id(self, record_id: bytes) -> bool:
+        """Remove the record that an index row points at; whether it was there."""
+        extent = self.extent_of_id(record_id)
+        row = self.prefix + RECORDS + record_id
+        first = self.transaction.get(row)
+        if first is None:
+            return False
+        old = read_record(self.transaction, extent, row, first)
+        codec.clear(self.transaction, row, first)
+        self._update_indexes(extent.plan, record_id, old, None)
+        return True
+
+    def delete_all(self) -> None:
+        """Remove every record, by one range clear; the store itself and its header stay."""
+        self.transaction.clear_range(self.prefix + RECORDS, strinc(self.prefix))
+
+    def scan(self, record_type: type[R], *key: Any, snapshot: bool = False) -> Iterator[R]:
+        """All records of a type in the order of their primary keys.
+
+        Args:
+            record_type: The type.
+            key: The first columns of the primary key, to see only records that have them.
+            snapshot: Whether reading may go without conflicts.
+        """
+        extent = self.extent(record_type)
+        begin = extent.prefix + extent.plan.pack_key(key)
+        end, limit = strinc(begin), 32
+        while True:
+            page = read_page(self.transaction, extent, begin, end, limit=limit, snapshot=snapshot)
+            yield from page.records
+            if page.last_key is None:
+                return
+            begin, limit = page.last_key + b"\x00", min(limit * 4, 1024)
+
+    def extent(self, record_type: type) -> Extent:
+        """Where the records of a type stand.
+
+        Raises:
+            RecordError: If the type is not in the schema.
+        """
+        found = self._extents.get(record_type)
+        if found is None:
+            plan = self.layout.types.get(record_type)
+            if plan is None:
+                known = ", ".join(kind.__name__ for kind in self.layout.types)
+                name = getattr(record_type, "__name__", repr(record_type))
+                raise RecordError(
+                    f"{name} is no record type of schema {self.schema.name!r}; it has {known}"
+                )
+            prefix = self.prefix + RECORDS + plan.packed_number
+            found = self._extents[record_type] = Extent(plan, prefix, strinc(prefix))
+        return found
+
+    def extent_of_id(self, record_id: bytes) -> Extent:
+        """Where the record that an index row points at stands."""
+        return self.extent(self.layout.type_of_id(record_id).record_type)
+
+    def index_space(self, name: str) -> bytes:
+        """What every key of an index begins with.
+
+        Raises:
+            SchemaError: If there is no such index.
+        """
+        self.schema.index(name)
+        return self.prefix + self.layout.index_space(name)
+
+    def readable_space(self, name: str) -> bytes:
+        """The same, for those who ask the index a question.
+
+        Raises:
+            SchemaError: If there is no such index, or it is not built yet.
+        """
+        space = self.index_space(name)
+        state = self.header.state(name)
+        if state is not IndexState.READABLE:
+            raise SchemaError(f"index {name!r} is {state.value}; build it before asking it")
+        return space
+
+    def _whole_key(self, plan: TypePlan, key: tuple[Any, ...]) -> bytes:
+        if len(key) != plan.num_key_columns:
+            raise RecordError(
+                f"the primary key of {plan.record_type.__name__} has {plan.num_key_columns} "
+                f"columns, and {len(key)} were given: {key!r}"
+            )
+        return plan.pack_key(key)
+
+    def _write(self, record: Record, *, must_be: bool | None) -> None:
+        kind, transaction = type(record), self.transaction
+        extent = self._extents.get(kind) or self.extent(kind)
+        plan = extent.plan
+        payload, new = plan.codec.normal(record)
+        key = plan.primary_key(new)
+        row = extent.prefix + key
+        first = transaction.get(row)
+        old = None
+        if first is None:
+            if must_be:
+                raise RecordError(f"there is no {extent.name(row)} to update; insert it")
+        else:
+            if must_be is False:
+                raise RecordExistsError(f"{extent.name(row)} is there already; update it")
+            old = read_record(transaction, extent, row, first)
+            if first[:1] == codec.SPLIT:
+                codec.clear(transaction, row, first)
+        codec.write(transaction, row, payload)
+        self._update_indexes(plan, plan.packed_number + key, old, new)
+
+    def _update_indexes(
+        self, plan: TypePlan, record_id: bytes, old: Any | None, new: Any | None
+    ) -> None:
+        context, prefix, unreadable = self.context, self.prefix, self._opened.header.states
+        if plan.is_versioned:
+            context.next_version()
+            if self.schema.record_versions:
+                versions.change(context, prefix + VERSIONS + record_id, is_gone=new is None)
+        for index in plan.indexes:
+            if unreadable and not self._is_kept(index, record_id):
+                continue
+            before, after = old, new
+            if index.test is not None:
+                before, after = index.member(old), index.member(new)
+                if before is None and after is None:
+                    continue
+            index.maintainer.update(context, prefix + index.space, record_id, before, after)
+
+    def _is_kept(self, index: IndexPlan, record_id: bytes) -> bool:
+        """Whether an index that may not be readable is to be kept true of a record."""
+        state = self._opened.header.state(index.index.name)
+        if state is IndexState.READABLE:
+            return True
+        if state is IndexState.DISABLED:
+            return False
+        return is_built(self.transaction, self.prefix + index.build, record_id)
