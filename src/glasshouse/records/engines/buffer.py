@@ -5,7 +5,8 @@ kept for the engine to check when it commits.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -28,8 +29,16 @@ Range = tuple[bytes, bytes]
 class Snapshot(Protocol):
     """One moment of a store."""
 
+    direct: Callable[[bytes], bytes | None]
+    """The value of a key of at most `direct_bytes`, without a detour: the hottest path of all."""
+    direct_bytes: int
+
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key."""
+        """The value of any key."""
+        ...
+
+    def translated(self, error: Exception) -> Exception:
+        """What `direct` raised, as one of the house's exceptions where it is a known one."""
         ...
 
     def get_range(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
@@ -94,6 +103,7 @@ class BufferedTransaction:
         commit: Commit,
         *,
         watch: Callable[[bytes, bytes | None], Watch] | None = None,
+        read_only: bool = False,
     ) -> None:
         """Begin.
 
@@ -101,30 +111,39 @@ class BufferedTransaction:
             snapshot: The moment it reads.
             commit: What makes its changes everybody's.
             watch: What watches a key from the value that the transaction sees, if the engine can.
+            read_only: Whether it refuses to commit writes, and so forgets what it read.
         """
         self._snapshot = snapshot
         self._read = snapshot.get
         self._commit = commit
         self._watch = watch
         self._changes = Changes()
+        self._is_read_only = read_only
         self._writes = self._changes.writes
         self._read_keys = self._changes.read_keys
         self._sorted: list[bytes] = []
         self._num_sorted = 0
         self._is_plain = True
         self._is_open = True
+        self.get, self._take_long_way = _quick_get(
+            snapshot,
+            self._writes,
+            _forget if read_only else self._read_keys.append,
+            self._get_beside_others,
+        )
         self._version: bytes | None = None
-        self._size = 0
 
-    def get(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
-        """The value of a key, own writes included."""
-        if key in self._writes:
-            return self._writes[key]
-        if not self._is_plain:
-            return self._get_beside_others(key, snapshot=snapshot)
-        if not snapshot:
-            self._read_keys.append(key)
-        return self._read(key)
+    def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
+        """The values of many keys."""
+        is_direct = self._is_plain and self._writes.keys().isdisjoint(keys)
+        if not is_direct or len(max(keys, key=len, default=b"")) > self._snapshot.direct_bytes:
+            return [self.get(key, snapshot=snapshot) for key in keys]
+        if not snapshot and not self._is_read_only:
+            self._read_keys.extend(keys)
+        try:
+            return list(map(self._snapshot.direct, keys))
+        except Exception as error:
+            raise self._snapshot.translated(error) from None
 
     def get_range(
         self,
@@ -140,7 +159,7 @@ class BufferedTransaction:
         if begin >= end or limit == 0:
             return []
         rows = self._merged(begin, end, limit, reverse)
-        if not snapshot:
+        if not snapshot and not self._is_read_only:
             if limit is not None and len(rows) >= limit:
                 last = rows[-1][0]
                 read = (last, end) if reverse else (begin, last + b"\x00")
@@ -151,31 +170,42 @@ class BufferedTransaction:
 
     def set(self, key: bytes, value: bytes) -> None:
         """Write a value."""
-        if len(key) > MAX_KEY_BYTES or len(value) > MAX_VALUE_BYTES or not self._is_open:
+        if len(key) > MAX_KEY_BYTES or len(value) > MAX_VALUE_BYTES:
             self._refuse(key, value)
-        self._size += len(key) + len(value)
         self._writes[key] = value
         if not self._is_plain:
-            self._changes.mutations.pop(key, None)
-            self._changes.stamped_values.pop(key, None)
+            self._overwrite(key)
+
+    def set_all(self, rows: Mapping[bytes, bytes]) -> None:
+        """Write many values."""
+        if not self._is_plain:
+            for key, value in rows.items():
+                self.set(key, value)
+            return
+        if rows:
+            self._refuse(max(rows, key=len), max(rows.values(), key=len))
+            self._writes.update(rows)
 
     def clear(self, key: bytes) -> None:
         """Remove a key."""
-        if len(key) > MAX_KEY_BYTES or not self._is_open:
+        if len(key) > MAX_KEY_BYTES:
             self._refuse(key, b"")
-        self._size += len(key)
         self._writes[key] = None
         if not self._is_plain:
-            self._changes.mutations.pop(key, None)
-            self._changes.stamped_values.pop(key, None)
+            self._overwrite(key)
+
+    def _overwrite(self, key: bytes) -> None:
+        """Drop what else was to happen to a key that is now written."""
+        self._refuse_ended()
+        self._changes.mutations.pop(key, None)
+        self._changes.stamped_values.pop(key, None)
 
     def clear_range(self, begin: bytes, end: bytes) -> None:
         """Remove a range of keys."""
         self._refuse_ended()
         if begin >= end:
             return
-        self._is_plain = False
-        self._size += len(begin) + len(end)
+        self._not_plain()
         changes = self._changes
         for known in (changes.writes, changes.mutations, changes.stamped_values):
             for key in [key for key in known if begin <= key < end]:
@@ -193,7 +223,6 @@ class BufferedTransaction:
         """Apply an atomic operation at commit."""
         if len(key) > MAX_KEY_BYTES or len(parameter) > MAX_VALUE_BYTES or not self._is_open:
             self._refuse(key, parameter)
-        self._size += len(key) + len(parameter)
         if key in self._writes:
             self._writes[key] = apply_mutation(mutation, self._writes[key], parameter)
             return
@@ -201,7 +230,7 @@ class BufferedTransaction:
             self._writes[key] = apply_mutation(mutation, None, parameter)
             return
         self._refuse_stamped(key)
-        self._is_plain = False
+        self._not_plain()
         pending = self._changes.mutations.get(key)
         self._changes.mutations[key] = (
             [(mutation, parameter)] if pending is None else fold(pending, mutation, parameter)
@@ -211,15 +240,13 @@ class BufferedTransaction:
         """Write under a key that holds the commit version."""
         self._refuse(key, value)
         _check_offset(key, offset)
-        self._size += len(key) + len(value)
         self._changes.stamped_keys.append((key, offset, value))
 
     def set_versionstamped_value(self, key: bytes, value: bytes, offset: int) -> None:
         """Write a value that holds the commit version."""
         self._refuse(key, value)
         _check_offset(value, offset)
-        self._is_plain = False
-        self._size += len(key) + len(value)
+        self._not_plain()
         self._writes.pop(key, None)
         self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
         self._changes.mutations.pop(key, None)
@@ -235,7 +262,6 @@ class BufferedTransaction:
         """Make whoever read this range conflict."""
         self._refuse_ended()
         if begin < end:
-            self._size += len(begin) + len(end)
             self._changes.write_conflicts.append((begin, end))
 
     def watch(self, key: bytes) -> Watch:
@@ -249,6 +275,8 @@ class BufferedTransaction:
         self._refuse_ended()
         try:
             if not self._changes.is_empty:
+                if self._is_read_only:
+                    raise EngineError("a read-only transaction has written; begin another for that")
                 self._version = self._commit(self._snapshot, self._changes)
         finally:
             self.cancel()
@@ -258,7 +286,7 @@ class BufferedTransaction:
         if self._is_open:
             self._is_open = False
             self._read = _ended
-            self._is_plain = False
+            self._not_plain()
             self._snapshot.close()
 
     @property
@@ -268,11 +296,24 @@ class BufferedTransaction:
 
     @property
     def approximate_size(self) -> int:
-        """Bytes that the commit would write."""
-        return self._size
+        """Bytes that the commit would write; counted when it is asked for."""
+        changes = self._changes
+        size = sum([len(key) + len(value or b"") for key, value in changes.writes.items()])
+        size += sum(len(key) + len(value) for key, _, value in changes.stamped_keys)
+        size += sum(len(key) + len(value) for key, (value, _) in changes.stamped_values.items())
+        for begin, end in [*changes.cleared, *changes.write_conflicts]:
+            size += len(begin) + len(end)
+        for key, pending in changes.mutations.items():
+            size += len(key) + sum(len(parameter) for _, parameter in pending)
+        return size
 
-    def _get_beside_others(self, key: bytes, *, snapshot: bool) -> bytes | None:
-        """The value of a key that is not among the writes, when there is more than writes."""
+    def _not_plain(self) -> None:
+        """From now on there is more to look at than writes, so reads take the long way."""
+        self._is_plain = False
+        self._take_long_way()
+
+    def _get_beside_others(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
+        """The value of a key that is long, or that more than writes may have to do with."""
         self._refuse_ended()
         self._refuse_stamped(key)
         if self._is_cleared(key):
@@ -367,6 +408,50 @@ class BufferedTransaction:
     def _refuse_ended(self) -> None:
         if not self._is_open:
             _ended(b"")
+
+
+_forget = deque[bytes](maxlen=0).append
+"""Takes a key and keeps nothing."""
+
+
+@runtime_checkable
+class _Get(Protocol):
+    """The value of a key, own writes included."""
+
+    def __call__(self, key: bytes, *, snapshot: bool = False) -> bytes | None: ...
+
+
+def _quick_get(
+    snapshot: Snapshot,
+    writes: dict[bytes, bytes | None],
+    remember: Callable[[bytes], None],
+    long_way: _Get,
+) -> tuple[_Get, Callable[[], None]]:
+    """What reads keys, and what makes it take the long way from then on.
+
+    Reading a key is what programs do most; as a function with all it needs at hand it costs half of
+    a method that looks everything up.
+    """
+    direct, direct_bytes = snapshot.direct, snapshot.direct_bytes
+
+    def get(key: bytes, *, snapshot: bool = False) -> bytes | None:
+        if key in writes:
+            return writes[key]
+        if len(key) > direct_bytes:
+            return long_way(key, snapshot=snapshot)
+        if not snapshot:
+            remember(key)
+        try:
+            return direct(key)
+        except Exception as error:
+            raise translated(error) from None
+
+    def take_long_way() -> None:
+        nonlocal direct_bytes
+        direct_bytes = -1
+
+    translated = snapshot.translated
+    return get, take_long_way
 
 
 def _ended(key: bytes) -> bytes | None:

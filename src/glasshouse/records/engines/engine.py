@@ -8,6 +8,7 @@ Source:
     FoundationDB's API, as summed up in section 2 of 1901.04452.
 """
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -62,6 +63,10 @@ class Transaction(Protocol):
         """The value of a key, own writes included; a snapshot read causes no conflict."""
         ...
 
+    def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
+        """The values of many keys, which is quicker than one by one."""
+        ...
+
     def get_range(
         self,
         begin: bytes,
@@ -83,6 +88,14 @@ class Transaction(Protocol):
 
         Raises:
             EngineError: If key or value is longer than every engine takes.
+        """
+        ...
+
+    def set_all(self, rows: Mapping[bytes, bytes]) -> None:
+        """Write many values, which is quicker than one by one.
+
+        Raises:
+            EngineError: As for `set`; nothing is then written.
         """
         ...
 
@@ -165,10 +178,11 @@ class Engine(Protocol):
         """How it was opened."""
         ...
 
-    def begin(self, *, exclusive: bool = False) -> Transaction:
+    def begin(self, *, exclusive: bool = False, read_only: bool = False) -> Transaction:
         """Begin a transaction.
 
         Args:
+            read_only: It refuses to write, and so need not remember what it read.
             exclusive: Keep all other writers out until it ends, where the engine can, so that it
                 cannot conflict: the last resort of a retry loop.
         """

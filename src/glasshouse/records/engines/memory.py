@@ -10,7 +10,13 @@ from bisect import bisect_left, bisect_right, insort
 
 from glasshouse.errors import ConflictError, EngineError
 from glasshouse.records.engines.buffer import BufferedTransaction, Changes, Range, Snapshot
-from glasshouse.records.engines.engine import VERSION_BYTES, Row, Transaction, Watch
+from glasshouse.records.engines.engine import (
+    MAX_KEY_BYTES,
+    VERSION_BYTES,
+    Row,
+    Transaction,
+    Watch,
+)
 from glasshouse.records.engines.mutation import apply_mutation
 
 _KEPT_COMMITS = 10_000
@@ -42,7 +48,7 @@ class MemoryEngine:
         """Whether it was closed."""
         return self._closed
 
-    def begin(self, *, exclusive: bool = False) -> Transaction:
+    def begin(self, *, exclusive: bool = False, read_only: bool = False) -> Transaction:
         """Begin a transaction; an exclusive one keeps the commits of other threads waiting."""
         if self._closed:
             raise EngineError(f"{self._url} is closed; open it again")
@@ -52,7 +58,7 @@ class MemoryEngine:
             version = self._version
             self._readers[version] = self._readers.get(version, 0) + 1
         snapshot = _MemorySnapshot(self, version, is_exclusive=exclusive)
-        return BufferedTransaction(snapshot, self._commit, watch=self._watch)
+        return BufferedTransaction(snapshot, self._commit, watch=self._watch, read_only=read_only)
 
     def advance_version(self, version: bytes) -> None:
         """Make later versions larger."""
@@ -183,6 +189,11 @@ class _MemorySnapshot:
         self.version = version
         self._engine = engine
         self._is_exclusive = is_exclusive
+        self.direct = self.get
+        self.direct_bytes = MAX_KEY_BYTES
+
+    def translated(self, error: Exception) -> Exception:
+        return error
 
     def get(self, key: bytes) -> bytes | None:
         return self._engine.get_at(key, self.version)

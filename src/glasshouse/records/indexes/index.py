@@ -49,6 +49,17 @@ class Maintainer(Protocol):
         ...
 
 
+@runtime_checkable
+class BulkMaintainer(Protocol):
+    """A maintainer that takes many new records at less cost than one by one."""
+
+    def insert_all(
+        self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
+    ) -> None:
+        """What `update` does for each record, none of which was in the index."""
+        ...
+
+
 @dataclass(frozen=True)
 class Index:
     """An index of a schema: its name and the record types it covers; the base of all kinds."""

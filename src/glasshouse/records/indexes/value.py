@@ -91,6 +91,24 @@ class ValueMaintainer:
             if before.get(key) != value:
                 transaction.set(space + key, value)
 
+    def insert_all(
+        self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
+    ) -> None:
+        """Write the rows of many new records."""
+        keys, covered = self._keys, self._covered
+        if covered is None:
+            rows = [
+                space + key + record_id
+                for record_id, record in zip(record_ids, records, strict=True)
+                for key in keys(record)
+            ]
+            context.transaction.set_all(dict.fromkeys(rows, b""))
+            return
+        for record_id, record in zip(record_ids, records, strict=True):
+            value = covered(record)
+            for key in keys(record):
+                context.transaction.set(space + key + record_id, value)
+
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """One row for each key of the record."""
         value = b"" if self._covered is None else self._covered(record)

@@ -1,47 +1,42 @@
-"""Records as bytes: encoded by msgspec, framed with a checksum, split when they are large.
+"""Records as bytes: encoded by msgspec, closed by a checksum, in parts when they are large.
 
-    frame = flags (1 byte) + CRC-32 of the payload (4) + [number of parts (2)] + payload
+    whole = payload + CRC-32 of it (4 bytes, little-endian)
+    first part = c1 01 + number of further parts (2) + beginning of a whole
+    further part = c1 02 + what follows of it
 
-A frame of more than 100,000 bytes is cut: the first part stands under the record's key and says
-how many follow, under the key with 1, 2, … behind it, each with its own first byte.
+The CRC-32 of bytes that end in their own CRC-32 is the same number for all of them, so one call
+checks a record and tells it from a part: no payload begins with c1, which msgpack never uses.
+Further parts stand under the record's key with 1, 2, … behind it.
 
 Source:
     1901.04452, section 4, "split records"; here the first part has no suffix, so that one read
-    finds every record that is not split.
+    finds every record.
 """
 
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
 from glasshouse.errors import CorruptionError, RecordError
-from glasshouse.records.engines.engine import MAX_VALUE_BYTES, Row, Transaction
+from glasshouse.records.engines.engine import MAX_VALUE_BYTES, Transaction
 from glasshouse.records.tuples import pack_int
 
-WHOLE = b"\x01"
-"""First byte of a record in one part."""
+SOUND = 0x2144DF1C
+"""The CRC-32 of any bytes that end in their own."""
 
-SPLIT = b"\x02"
-"""First byte of a record in several parts."""
+FIRST = b"\xc1\x01"
+"""How the first part of a large record begins."""
 
-PART = b"\x03"
-"""First byte of each further part."""
+PART = b"\xc1\x02"
+"""How each further part begins."""
 
-HEAD_BYTES = 5
-"""Flags and checksum of a record in one part."""
+CHECKSUM_BYTES = 4
 
-_SPLIT_HEAD_BYTES = HEAD_BYTES + 2
+_HEAD_BYTES = len(FIRST) + 2
 
 _MOST_PARTS = (1 << 16) - 1
-
-_crc = zlib.crc32
-
-
-def checksum(payload: bytes) -> bytes:
-    """CRC-32 of a payload, as a frame holds it."""
-    return _crc(payload).to_bytes(4, "big")
 
 
 class Codec:
@@ -50,13 +45,13 @@ class Codec:
     def __init__(self, record_type: type) -> None:
         self._type = record_type
         self._encode = msgspec.msgpack.Encoder(uuid_format="bytes", decimal_format="string").encode
-        self._decode = msgspec.msgpack.Decoder(record_type).decode
+        self.decode_payload: Callable[[bytes], Any] = msgspec.msgpack.Decoder(record_type).decode
         self._decode_many: Callable[[bytes], list[Any]] = msgspec.msgpack.Decoder(
             list[record_type]
         ).decode
 
     def normal(self, record: Any) -> tuple[bytes, Any]:
-        """The payload of a record, and the record as it will be read.
+        """The closed payload of a record, and the record as it will be read.
 
         Keys are made from what will be read, so that they are the same when it is removed.
 
@@ -65,10 +60,24 @@ class Codec:
         """
         try:
             payload = self._encode(record)
-            return payload, self._decode(payload)
+            return closed(payload), self.decode_payload(payload)
         except (msgspec.MsgspecError, TypeError, OverflowError) as error:
             name = self._type.__name__
             raise RecordError(f"this {name} cannot be stored: {error}") from None
+
+    def normal_all(self, records: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
+        """The same for many records, at less cost for each.
+
+        Raises:
+            RecordError: If a field of one holds what its annotation does not allow.
+        """
+        try:
+            payloads = list(map(self._encode, records))
+            joined = b"\xdd" + len(payloads).to_bytes(4, "big") + b"".join(payloads)
+            return list(map(closed, payloads)), self._decode_many(joined)
+        except (msgspec.MsgspecError, TypeError, OverflowError):
+            pairs = [self.normal(record) for record in records]  # which says what is wrong
+            return [whole for whole, _ in pairs], [new for _, new in pairs]
 
     def decode(self, payload: bytes, where: Callable[[], str]) -> Any:
         """The record of a payload; `where` names it for the error.
@@ -77,21 +86,20 @@ class Codec:
             CorruptionError: If it is none.
         """
         try:
-            return self._decode(payload)
+            return self.decode_payload(payload)
         except msgspec.MsgspecError as error:
             raise CorruptionError(f"{where()} cannot be decoded: {error}") from None
 
-    def decode_rows(self, rows: Sequence[Row]) -> list[Any] | None:
-        """The records of rows in one part each, decoded together, which is what scans live on.
+    def decode_values(self, values: Sequence[bytes]) -> list[Any] | None:
+        """The records of whole values, decoded together, which is what scans live on.
 
         Returns:
-            None if any of the rows needs a closer look: a part of a large record, or damage.
+            None if any of the values needs a closer look: a part of a large record, or damage.
         """
-        payloads = [value[HEAD_BYTES:] for _, value in rows]
-        heads = [value[:HEAD_BYTES] for _, value in rows]
-        if heads != [WHOLE + _crc(payload).to_bytes(4, "big") for payload in payloads]:
+        if set(map(crc32, values)) - {SOUND}:
             return None
         # In msgpack, an array of so many: one call decodes a whole page.
+        payloads = [value[:-CHECKSUM_BYTES] for value in values]
         joined = b"\xdd" + len(payloads).to_bytes(4, "big") + b"".join(payloads)
         try:
             return self._decode_many(joined)
@@ -99,31 +107,34 @@ class Codec:
             return None
 
 
-def write(transaction: Transaction, key: bytes, payload: bytes) -> None:
-    """Write a payload in as many parts as it needs; no part of an older record must be there.
+def closed(payload: bytes) -> bytes:
+    """A payload with its checksum behind it."""
+    return payload + crc32(payload).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def write(transaction: Transaction, key: bytes, whole: bytes) -> None:
+    """Write a closed payload in as many parts as it needs; no part of an older one must be there.
 
     Raises:
         RecordError: If it is larger than 6.5 GB.
     """
-    if len(payload) + HEAD_BYTES <= MAX_VALUE_BYTES:
-        transaction.set(key, WHOLE + checksum(payload) + payload)
+    if len(whole) <= MAX_VALUE_BYTES:
+        transaction.set(key, whole)
         return
-    first = MAX_VALUE_BYTES - _SPLIT_HEAD_BYTES
+    first = MAX_VALUE_BYTES - _HEAD_BYTES
     step = MAX_VALUE_BYTES - len(PART)
-    rest = [payload[start : start + step] for start in range(first, len(payload), step)]
+    rest = [whole[start : start + step] for start in range(first, len(whole), step)]
     if len(rest) > _MOST_PARTS:
-        raise RecordError(f"a record of {len(payload)} bytes is too large; keep it in a file")
-    head = SPLIT + checksum(payload) + len(rest).to_bytes(2, "big")
-    transaction.set(key, head + payload[:first])
+        raise RecordError(f"a record of {len(whole)} bytes is too large; keep it in a file")
+    transaction.set(key, FIRST + len(rest).to_bytes(2, "big") + whole[:first])
     for number, part in enumerate(rest, start=1):
         transaction.set(key + pack_int(number), PART + part)
 
 
-def clear(transaction: Transaction, key: bytes, first: bytes) -> None:
-    """Remove a record whose first part is known."""
-    transaction.clear(key)
-    if first[:1] == SPLIT:
-        transaction.clear_range(key + pack_int(1), key + pack_int(_MOST_PARTS + 1))
+def clear_parts(transaction: Transaction, key: bytes, first: bytes) -> None:
+    """Remove the further parts of a record, if its first value says that there are any."""
+    if first.startswith(FIRST):
+        transaction.clear_range(*_rest_of(key))
 
 
 def read(
@@ -134,46 +145,23 @@ def read(
     *,
     snapshot: bool = False,
 ) -> bytes:
-    """The payload of a record whose first part is known.
+    """The payload of a record whose first value is known.
 
     Raises:
         CorruptionError: If a part is missing or the checksum does not fit.
     """
-    if first[:1] == WHOLE:
-        payload = first[HEAD_BYTES:]
-    elif first[:1] == SPLIT:
-        begin, end = key + pack_int(1), key + pack_int(_MOST_PARTS + 1)
-        rest = transaction.get_range(begin, end, snapshot=snapshot)
-        payload = join(first, [part for _, part in rest], where)
-    else:
-        raise CorruptionError(f"{where()} begins with {first[:1]!r}, which no record does")
-    check(payload, first[1:HEAD_BYTES], where)
-    return payload
-
-
-def num_parts(first: bytes) -> int:
-    """How many parts follow a first one."""
-    return 0 if first[:1] != SPLIT else int.from_bytes(first[HEAD_BYTES:_SPLIT_HEAD_BYTES], "big")
-
-
-def join(first: bytes, rest: Sequence[bytes], where: Callable[[], str]) -> bytes:
-    """The payload of a record in several parts.
-
-    Raises:
-        CorruptionError: If one is missing.
-    """
-    if len(rest) != num_parts(first):
-        raise CorruptionError(
-            f"{where()} should have {num_parts(first)} more parts and has {len(rest)}"
-        )
-    return first[_SPLIT_HEAD_BYTES:] + b"".join([part[len(PART) :] for part in rest])
-
-
-def check(payload: bytes, expected: bytes, where: Callable[[], str]) -> None:
-    """Refuse a payload whose checksum does not fit.
-
-    Raises:
-        CorruptionError: If so.
-    """
-    if checksum(payload) != expected:
+    whole = first
+    if first.startswith(FIRST):
+        rows = transaction.get_range(*_rest_of(key), snapshot=snapshot)
+        number = int.from_bytes(first[len(FIRST) : _HEAD_BYTES], "big")
+        if len(rows) != number:
+            raise CorruptionError(f"{where()} should have {number} more parts and has {len(rows)}")
+        whole = first[_HEAD_BYTES:] + b"".join([part[len(PART) :] for _, part in rows])
+    if crc32(whole) != SOUND:
         raise CorruptionError(f"{where()} is damaged: its checksum does not fit its bytes")
+    return whole[:-CHECKSUM_BYTES]
+
+
+def _rest_of(key: bytes) -> tuple[bytes, bytes]:
+    """Where the further parts of a record stand."""
+    return key + pack_int(1), key + pack_int(_MOST_PARTS + 1)

@@ -5,6 +5,7 @@ Source:
 """
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from glasshouse.errors import RecordError
 from glasshouse.records.engines.engine import Transaction
@@ -18,24 +19,35 @@ class Context:
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
-        self._deferred: dict[Hashable, Callable[[Transaction], None]] = {}
+        self.kept: dict[Hashable, Any] = {}
+        """What an index remembers of its rows while the transaction lasts."""
+        self._deferred: dict[tuple[str, bytes], Callable[[Transaction], None]] = {}
         self._versions = 0
         self.local_version = 0
         """The place, in the order of this transaction, of the record change in hand."""
 
-    def before_commit(self, name: Hashable, action: Callable[[Transaction], None]) -> None:
+    def before_commit(self, name: tuple[str, bytes], action: Callable[[Transaction], None]) -> None:
         """Do something just before the commit; a later action of the same name takes its place.
 
         What the transaction writes under its own version cannot be read in it, so it is written
         last, when it is certain.
+
+        Args:
+            name: What it is, and the key that it writes.
+            action: Gets the transaction.
         """
         self._deferred[name] = action
 
-    def forget(self, name: Hashable) -> bool:
+    def forget(self, name: tuple[str, bytes]) -> bool:
         """Drop a deferred action; whether there was one."""
         return self._deferred.pop(name, None) is not None
 
-    def deferred(self, name: Hashable) -> bool:
+    def forget_under(self, prefix: bytes) -> None:
+        """Drop the deferred actions on all keys that begin so, which are to be empty."""
+        for name in [name for name in self._deferred if name[1].startswith(prefix)]:
+            del self._deferred[name]
+
+    def deferred(self, name: tuple[str, bytes]) -> bool:
         """Whether an action of this name is kept."""
         return name in self._deferred
 

@@ -75,6 +75,14 @@ class Database:
 
         return transact(self.engine, attempt, idempotent=idempotent)
 
+    def read(self, work: Callable[[Context], T]) -> T:
+        """Do work that only reads, at one moment of the store; it never conflicts."""
+        transaction = self.engine.begin(read_only=True)
+        try:
+            return work(Context(transaction))
+        finally:
+            transaction.cancel()
+
     async def run_async(self, work: Callable[[Context], T], *, idempotent: bool = False) -> T:
         """The same, in a thread, while the event loop goes on.
 
@@ -125,7 +133,9 @@ class StoreHandle:
     schema: Schema
     place: Place
 
-    def open(self, context: Context, *, create: bool = True) -> RecordStore:
+    def open(
+        self, context: Context, *, create: bool = True, read_only: bool = False
+    ) -> RecordStore:
         """The store inside a transaction.
 
         Raises:
@@ -133,11 +143,24 @@ class StoreHandle:
         """
         place = self.place
         subspace = place if isinstance(place, Subspace) else place.subspace(context.transaction)
-        return RecordStore.open(context, self.schema, subspace.key, create=create)
+        return RecordStore.open(
+            context, self.schema, subspace.key, create=create, read_only=read_only
+        )
 
     def run(self, work: Callable[[RecordStore], T], *, idempotent: bool = False) -> T:
         """Do work on the store in one transaction; see `Database.run`."""
         return self.database.run(lambda context: work(self.open(context)), idempotent=idempotent)
+
+    def read(self, work: Callable[[RecordStore], T]) -> T:
+        """Do work on the store that only reads it, at one moment; it never conflicts.
+
+        A store that is not there yet reads as an empty one.
+
+        Raises:
+            SchemaError: If the store has yet to be brought to the schema's version, which takes one
+                opening that may write.
+        """
+        return self.database.read(lambda context: work(self.open(context, read_only=True)))
 
     async def run_async(self, work: Callable[[RecordStore], T], *, idempotent: bool = False) -> T:
         """The same, in a thread, while the event loop goes on."""
@@ -146,15 +169,11 @@ class StoreHandle:
     def save(self, *records: Record) -> None:
         """Write records, all in one transaction; doing it twice changes nothing more."""
 
-        def work(store: RecordStore) -> None:
-            for record in records:
-                store.save(record)
-
-        self.run(work, idempotent=True)
+        self.run(lambda store: store.save_all(records), idempotent=True)
 
     def load(self, record_type: type[R], *key: Any) -> R | None:
         """The record with a primary key; None if there is none."""
-        return self.run(lambda store: store.load(record_type, *key))
+        return self.read(lambda store: store.load(record_type, *key))
 
     def delete(self, record_type: type[Record], *key: Any) -> bool:
         """Remove a record; whether it was there."""

@@ -20,10 +20,11 @@ import msgspec
 
 from glasshouse.errors import CorruptionError
 from glasshouse.records.expressions.conditions import Test, compile_test
-from glasshouse.records.indexes.index import Index, Maintainer
-from glasshouse.records.schema.packing import compile_key, compile_values
+from glasshouse.records.indexes.index import BulkMaintainer, Index, Maintainer
+from glasshouse.records.schema.packing import compile_key, compile_values, compile_whole
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.codec import Codec
+from glasshouse.records.store.context import Context
 from glasshouse.records.tuples import pack_int
 
 NUMBERS = pack_int(0)
@@ -66,6 +67,17 @@ class IndexPlan:
     test: Test | None
     """Whether a record belongs in the index; None if every record does."""
 
+    def insert_all(self, context: Context, space: bytes, ids: list[bytes], new: list[Any]) -> None:
+        """Bring records into the index that were not there."""
+        if self.test is not None:
+            chosen = [pair for pair in zip(ids, new, strict=True) if self.test(pair[1])]
+            ids, new = [one for one, _ in chosen], [record for _, record in chosen]
+        if isinstance(self.maintainer, BulkMaintainer):
+            self.maintainer.insert_all(context, space, ids, new)
+            return
+        for record_id, record in zip(ids, new, strict=True):
+            self.maintainer.update(context, space, record_id, None, record)
+
     def member(self, record: Any | None) -> Any | None:
         """The record, if it belongs in the index."""
         if self.test is None or record is None or self.test(record):
@@ -85,6 +97,8 @@ class TypePlan:
     """From a record to its packed primary key."""
     pack_key: Callable[[Sequence[Any]], bytes]
     """From the values of a primary key, or the first of them, to their bytes."""
+    pack_whole: Callable[[tuple[Any, ...]], bytes]
+    """The same for all values of a primary key, no fewer."""
     num_key_columns: int
     indexes: tuple[IndexPlan, ...]
     """The indexes that the type is in."""
@@ -142,6 +156,7 @@ class Layout:
             codec=Codec(kind),
             primary_key=compile_key(key, number),
             pack_key=compile_values(key, what),
+            pack_whole=compile_whole(key, what),
             num_key_columns=len(key),
             indexes=indexes,
             is_versioned=self.schema.record_versions

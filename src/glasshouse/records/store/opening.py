@@ -19,7 +19,7 @@ from glasshouse.records.store.header import (
     remember_schema,
 )
 from glasshouse.records.store.layout import BUILDS, HEADER, INDEXES, RECORDS, Layout, Numbers
-from glasshouse.records.store.reading import Extent, read_page
+from glasshouse.records.store.reading import extent_of, read_page
 from glasshouse.records.tuples import pack_int, strinc
 
 BUILT_AT_ONCE = 200
@@ -37,7 +37,9 @@ class Opened:
     layout: Layout
 
 
-def open_header(context: Context, schema: Schema, prefix: bytes, *, create: bool) -> Opened:
+def open_header(
+    context: Context, schema: Schema, prefix: bytes, *, create: bool, read_only: bool
+) -> Opened:
     """Read the header of a store; write it where the store is new or of an earlier version.
 
     Raises:
@@ -52,12 +54,19 @@ def open_header(context: Context, schema: Schema, prefix: bytes, *, create: bool
         check_version(header, schema)
         if header.version == schema.version:
             return _keep(schema, value, header)
+        if read_only:
+            raise SchemaError(
+                f"this store is of version {header.version} of schema {schema.name!r}; open it for "
+                f"writing once, which brings it to version {schema.version}"
+            )
         return _upgrade(context, schema, prefix, header)
     if not create:
         raise SchemaError(f"there is no store of schema {schema.name!r} at {prefix!r}")
-    remember_schema(context.transaction, schema)
     numbers = Numbers({}, {}).extended(schema)
     header = Header(FORMAT, schema.name, schema.version, schema.fingerprint, numbers)
+    if read_only:
+        return _keep(schema, encode_header(header), header)  # it is empty, and stays so
+    remember_schema(context.transaction, schema)
     return write_header(context.transaction, schema, prefix, header)
 
 
@@ -105,10 +114,13 @@ def _built_at_once(context: Context, prefix: bytes, layout: Layout, index: Index
     """Build an index if there are few records; whether that is done."""
     found = []
     for plan in layout.types_of(index):
-        begin = prefix + RECORDS + plan.packed_number
-        extent = Extent(plan, begin, strinc(begin))
+        extent = extent_of(plan, prefix)
         page = read_page(
-            context.transaction, extent, begin, extent.end, limit=BUILT_AT_ONCE + 1 - len(found)
+            context.transaction,
+            extent,
+            extent.prefix,
+            extent.end,
+            limit=BUILT_AT_ONCE + 1 - len(found),
         )
         found += [
             (plan, key[len(prefix) + len(RECORDS) :], record)

@@ -1,13 +1,14 @@
 """Reading runs of records: many rows at a time, decoded together."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from glasshouse.errors import CorruptionError
 from glasshouse.records.engines.engine import Transaction
 from glasshouse.records.store import codec
-from glasshouse.records.store.layout import TypePlan
-from glasshouse.records.tuples import unpack
+from glasshouse.records.store.layout import RECORDS, TypePlan
+from glasshouse.records.tuples import strinc, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class Extent:
     """What the keys of its records begin with."""
     end: bytes
     """The first key behind them."""
+    pack_whole: Callable[[tuple[Any, ...]], bytes]
+    """From the values of a whole primary key to its bytes."""
+    decode: Callable[[bytes], Any]
+    """From the payload of a sound record to the record."""
 
     def name(self, key: bytes) -> str:
         """What to call a record in an error."""
@@ -27,6 +32,12 @@ class Extent:
             return f"{kind} {unpack(key[len(self.prefix) :])!r}"
         except CorruptionError:
             return f"{kind} at key {key!r}"
+
+
+def extent_of(plan: TypePlan, prefix: bytes) -> Extent:
+    """Where the records of a type stand in the store of this prefix."""
+    begin = prefix + RECORDS + plan.packed_number
+    return Extent(plan, begin, strinc(begin), plan.pack_whole, plan.codec.decode_payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +80,13 @@ def read_page(
         CorruptionError: If a record is damaged; the message names it.
     """
     rows = transaction.get_range(begin, end, limit=limit, reverse=reverse, snapshot=snapshot)
-    num_bytes = sum([len(key) + len(value) for key, value in rows])
-    last_key = rows[-1][0] if len(rows) == limit else None
-    records = extent.plan.codec.decode_rows(rows)
+    keys, values = [key for key, _ in rows], [value for _, value in rows]
+    num_bytes = sum(map(len, keys)) + sum(map(len, values))
+    last_key = keys[-1] if len(rows) == limit else None
+    records = extent.plan.codec.decode_values(values)
     if records is not None:
-        return Page([key for key, _ in rows], records, len(rows), num_bytes, last_key)
-    firsts = [row for row in rows if row[1][:1] != codec.PART]
+        return Page(keys, records, len(rows), num_bytes, last_key)
+    firsts = [row for row in rows if not row[1].startswith(codec.PART)]
     records = [read_record(transaction, extent, *row, snapshot=snapshot) for row in firsts]
     return Page([key for key, _ in firsts], records, len(rows), num_bytes, last_key)
 
@@ -87,10 +99,27 @@ def read_record(
     Raises:
         CorruptionError: If it is damaged; the message names it.
     """
-    codec_of = extent.plan.codec
-    if first[:1] == codec.WHOLE:
-        payload = first[codec.HEAD_BYTES :]
-        if codec.checksum(payload) == first[1 : codec.HEAD_BYTES]:
-            return codec_of.decode(payload, lambda: extent.name(key))
     payload = codec.read(transaction, key, first, lambda: extent.name(key), snapshot=snapshot)
-    return codec_of.decode(payload, lambda: extent.name(key))
+    return extent.plan.codec.decode(payload, lambda: extent.name(key))
+
+
+def read_rows(
+    transaction: Transaction, extent: Extent, rows: Sequence[bytes], *, snapshot: bool = False
+) -> list[Any | None]:
+    """The records at many keys, None where there is none.
+
+    Raises:
+        CorruptionError: If one is damaged; the message names it.
+    """
+    values = transaction.get_all(rows, snapshot=snapshot)
+    found = [value for value in values if value is not None]
+    records = extent.plan.codec.decode_values(found)
+    if records is None:
+        return [
+            None if value is None else read_record(transaction, extent, row, value)
+            for row, value in zip(rows, values, strict=True)
+        ]
+    if len(records) == len(values):
+        return records
+    following = iter(records)
+    return [None if value is None else next(following) for value in values]

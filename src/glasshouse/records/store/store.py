@@ -7,19 +7,24 @@ Source:
     1901.04452, section 4; `FDBRecordStore` of the Record Layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
+from zlib import crc32
+
+from msgspec import MsgspecError
 
 from glasshouse.errors import RecordError, RecordExistsError, SchemaError
-from glasshouse.records.engines.engine import Transaction
+from glasshouse.records.engines.engine import MAX_VALUE_BYTES, Transaction
 from glasshouse.records.expressions.record import Record
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store import codec, versions
+from glasshouse.records.store.codec import CHECKSUM_BYTES, SOUND
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.header import Header, IndexState
 from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan, Layout, TypePlan
 from glasshouse.records.store.opening import Opened, open_header
-from glasshouse.records.store.reading import Extent, read_page, read_record
+from glasshouse.records.store.reading import Extent, extent_of, read_page, read_record, read_rows
 from glasshouse.records.store.writable import is_built
 from glasshouse.records.tuples import Versionstamp, strinc
 
@@ -33,13 +38,20 @@ class RecordStore:
         """Use `RecordStore.open`."""
         self.context = context
         self.transaction: Transaction = context.transaction
+        self._get = context.transaction.get
         self.prefix = prefix
         self._opened = opened
         self._extents: dict[type, Extent] = {}
 
     @classmethod
     def open(
-        cls, context: Context, schema: Schema, prefix: bytes, *, create: bool = True
+        cls,
+        context: Context,
+        schema: Schema,
+        prefix: bytes,
+        *,
+        create: bool = True,
+        read_only: bool = False,
     ) -> "RecordStore":
         """Open a store, and make it or bring it up to the schema's version where needed.
 
@@ -48,12 +60,14 @@ class RecordStore:
             schema: What the store may hold.
             prefix: What all its keys begin with; see `keyspace` for prefixes with names.
             create: Whether a store that is not there is made.
+            read_only: Whether nothing may be written, be it to make or to upgrade the store.
 
         Raises:
             SchemaError: If the store's schema is another one, a later one, or one that this does
                 not follow from; or if the store is not there and `create` is false.
         """
-        return cls(context, prefix, open_header(context, schema, prefix, create=create))
+        opened = open_header(context, schema, prefix, create=create, read_only=read_only)
+        return cls(context, prefix, opened)
 
     @property
     def schema(self) -> Schema:
@@ -79,6 +93,15 @@ class RecordStore:
             UniquenessError: If another record has its value of a unique index.
         """
         self._write(record, must_be=None)
+
+    def save_all(self, records: Sequence[Record]) -> None:
+        """Write many records as `save` does, at less cost for each where they are new.
+
+        Raises:
+            RecordError, UniquenessError: As for `save`.
+        """
+        for kind, alike in groupby(records, type):
+            self._write_alike(self.extent(kind), list(alike))
 
     def insert(self, record: Record) -> None:
         """Write a record that is not there.
@@ -106,9 +129,28 @@ class RecordStore:
             CorruptionError: If the record is damaged.
         """
         extent = self._extents.get(record_type) or self.extent(record_type)
-        row = extent.prefix + self._whole_key(extent.plan, key)
-        first = self.transaction.get(row)
-        return None if first is None else read_record(self.transaction, extent, row, first)
+        row = extent.prefix + extent.pack_whole(key)
+        value = self._get(row)
+        if value is None:
+            return None
+        if crc32(value) == SOUND:
+            try:
+                return extent.decode(value[:-CHECKSUM_BYTES])
+            except MsgspecError:
+                pass  # said in full below
+        return read_record(self.transaction, extent, row, value)
+
+    def load_all(self, record_type: type[R], keys: Iterable[Any]) -> list[R | None]:
+        """The records of many primary keys, at less cost for each; None for those not there.
+
+        Args:
+            record_type: The type.
+            keys: Primary keys: values, or tuples where the key has several columns.
+        """
+        extent = self.extent(record_type)
+        prefix, pack = extent.prefix, extent.pack_whole
+        rows = [prefix + pack(key if isinstance(key, tuple) else (key,)) for key in keys]
+        return read_rows(self.transaction, extent, rows)
 
     def load_by_id(self, record_id: bytes) -> Any | None:
         """The record that an index row points at; None if there is none."""
@@ -120,7 +162,7 @@ class RecordStore:
     def exists(self, record_type: type[Record], *key: Any) -> bool:
         """Whether there is a record with a primary key."""
         extent = self.extent(record_type)
-        return self.transaction.get(extent.prefix + self._whole_key(extent.plan, key)) is not None
+        return self.transaction.get(extent.prefix + extent.pack_whole(key)) is not None
 
     def version_of(self, record_type: type[Record], *key: Any) -> Versionstamp | None:
         """The version of a record's last change; incomplete if this transaction changed it.
@@ -128,13 +170,13 @@ class RecordStore:
         None if the record is not there, or was last written before the schema kept versions.
         """
         extent = self.extent(record_type)
-        record_id = extent.plan.packed_number + self._whole_key(extent.plan, key)
+        record_id = extent.plan.packed_number + extent.pack_whole(key)
         return versions.read(self.context, self.prefix + VERSIONS + record_id)
 
     def delete(self, record_type: type[Record], *key: Any) -> bool:
         """Remove a record; whether it was there."""
         extent = self.extent(record_type)
-        return self.delete_by_id(extent.plan.packed_number + self._whole_key(extent.plan, key))
+        return self.delete_by_id(extent.plan.packed_number + extent.pack_whole(key))
 
     def delete_by_id(self, record_id: bytes) -> bool:
         """Remove the record that an index row points at; whether it was there."""
@@ -144,12 +186,14 @@ class RecordStore:
         if first is None:
             return False
         old = read_record(self.transaction, extent, row, first)
-        codec.clear(self.transaction, row, first)
+        self.transaction.clear(row)
+        codec.clear_parts(self.transaction, row, first)
         self._update_indexes(extent.plan, record_id, old, None)
         return True
 
     def delete_all(self) -> None:
         """Remove every record, by one range clear; the store itself and its header stay."""
+        self.context.forget_under(self.prefix)
         self.transaction.clear_range(self.prefix + RECORDS, strinc(self.prefix))
 
     def scan(self, record_type: type[R], *key: Any, snapshot: bool = False) -> Iterator[R]:
@@ -185,8 +229,7 @@ class RecordStore:
                 raise RecordError(
                     f"{name} is no record type of schema {self.schema.name!r}; it has {known}"
                 )
-            prefix = self.prefix + RECORDS + plan.packed_number
-            found = self._extents[record_type] = Extent(plan, prefix, strinc(prefix))
+            found = self._extents[record_type] = extent_of(plan, self.prefix)
         return found
 
     def extent_of_id(self, record_id: bytes) -> Extent:
@@ -214,22 +257,14 @@ class RecordStore:
             raise SchemaError(f"index {name!r} is {state.value}; build it before asking it")
         return space
 
-    def _whole_key(self, plan: TypePlan, key: tuple[Any, ...]) -> bytes:
-        if len(key) != plan.num_key_columns:
-            raise RecordError(
-                f"the primary key of {plan.record_type.__name__} has {plan.num_key_columns} "
-                f"columns, and {len(key)} were given: {key!r}"
-            )
-        return plan.pack_key(key)
-
     def _write(self, record: Record, *, must_be: bool | None) -> None:
         kind, transaction = type(record), self.transaction
         extent = self._extents.get(kind) or self.extent(kind)
         plan = extent.plan
-        payload, new = plan.codec.normal(record)
+        whole, new = plan.codec.normal(record)
         key = plan.primary_key(new)
         row = extent.prefix + key
-        first = transaction.get(row)
+        first = self._get(row)
         old = None
         if first is None:
             if must_be:
@@ -238,10 +273,30 @@ class RecordStore:
             if must_be is False:
                 raise RecordExistsError(f"{extent.name(row)} is there already; update it")
             old = read_record(transaction, extent, row, first)
-            if first[:1] == codec.SPLIT:
-                codec.clear(transaction, row, first)
-        codec.write(transaction, row, payload)
+            codec.clear_parts(transaction, row, first)
+        codec.write(transaction, row, whole)
         self._update_indexes(plan, plan.packed_number + key, old, new)
+
+    def _write_alike(self, extent: Extent, records: list[Record]) -> None:
+        """Write records of one type: together where all are new, else one by one."""
+        plan = extent.plan
+        wholes, new = plan.codec.normal_all(records)
+        keys = list(map(plan.primary_key, new))
+        rows = [extent.prefix + key for key in keys]
+        is_simple = (
+            not plan.is_versioned
+            and not self._opened.header.states
+            and len(set(rows)) == len(rows)
+            and max(map(len, wholes)) <= MAX_VALUE_BYTES
+        )
+        if not is_simple or any(self.transaction.get_all(rows)):
+            for record in records:
+                self.save(record)
+            return
+        self.transaction.set_all(dict(zip(rows, wholes, strict=True)))
+        ids = [plan.packed_number + key for key in keys]
+        for index in plan.indexes:
+            index.insert_all(self.context, self.prefix + index.space, ids, new)
 
     def _update_indexes(
         self, plan: TypePlan, record_id: bytes, old: Any | None, new: Any | None

@@ -59,13 +59,17 @@ def _pack_int(value: int) -> bytes:
     return b"\x0b" + _CODE[255 - length] + body
 
 
-_SMALL = [_pack_int(value) for value in range(1024)]
+_NUM_SMALL = 4096
+_SMALL = [_pack_int(value) for value in range(_NUM_SMALL)]
 
 
 def pack_int(value: int) -> bytes:
     """A whole number of any size up to 255 bytes."""
-    if 0 <= value < 1024:
+    if 0 <= value < _NUM_SMALL:
         return _SMALL[value]
+    if 0 < value < 1 << 64:
+        length = (value.bit_length() + 7) >> 3
+        return _CODE[20 + length] + value.to_bytes(length, "big")
     return _pack_int(value)
 
 
