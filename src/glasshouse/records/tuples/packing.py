@@ -19,6 +19,8 @@ LOCAL_EPOCH = datetime(1970, 1, 1)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 MICROSECOND = timedelta(microseconds=1)
 SIGN = 1 << 63
+TURNED = 0xFE
+"""The code of a descending element is so much less the code of the ascending one."""
 
 _NONE = b"\x00"
 _FALSE, _TRUE = bytes([codes.FALSE]), bytes([codes.TRUE])
@@ -114,6 +116,8 @@ def _pack_duration(value: timedelta) -> bytes:
 
 
 def _signed(value: int) -> bytes:
+    if not -SIGN <= value < SIGN:
+        raise EngineError(f"a duration of {value} microseconds is too long for a key")
     return (value + SIGN).to_bytes(8, "big")
 
 
@@ -206,9 +210,10 @@ def _incomplete(value: Any) -> list[int]:
 def invert(packed: bytes) -> bytes:
     """A packed element so that larger values come first.
 
-    The closing byte keeps the order where one encoding begins another, as "a" and "a\\0" do.
+    The closing byte keeps the order where one encoding begins another, as "a" and "a\\0" do. The
+    code is turned so that it is never ff, which behind the end of ascending text means an escape.
     """
-    return packed.translate(_COMPLEMENT) + b"\xff"
+    return _CODE[TURNED - packed[0]] + packed[1:].translate(_COMPLEMENT) + b"\xff"
 
 
 def range_of(elements: Sequence[Any] = (), prefix: bytes = b"") -> tuple[bytes, bytes]:

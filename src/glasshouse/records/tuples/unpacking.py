@@ -14,6 +14,7 @@ from glasshouse.records.tuples.packing import (
     LOCAL_EPOCH,
     MICROSECOND,
     SIGN,
+    TURNED,
 )
 from glasshouse.records.tuples.values import Single, Versionstamp
 
@@ -170,7 +171,10 @@ def read_descending(packed: bytes, at: int) -> tuple[Any, int]:
     Raises:
         CorruptionError: As for `read_element`, or if its closing byte is not there.
     """
-    value, length = read_element(packed[at:].translate(_COMPLEMENT), 0)
+    if packed[at] > TURNED:
+        raise CorruptionError(f"byte {packed[at]:#04x} at {at} of {packed!r} begins no element")
+    code = bytes([TURNED - packed[at]])
+    value, length = read_element(code + packed[at + 1 :].translate(_COMPLEMENT), 0)
     end = at + length
     if packed[end : end + 1] != b"\xff":
         raise CorruptionError(f"the descending element at {at} of {packed!r} does not close")
