@@ -247,8 +247,9 @@ class BufferedTransaction:
         self._refuse(key, value)
         _check_offset(value, offset)
         self._not_plain()
-        self._writes.pop(key, None)
-        self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
+        if key in self._writes:
+            del self._writes[key]
+            self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
         self._changes.mutations.pop(key, None)
         self._changes.stamped_values[key] = (value, offset)
 
