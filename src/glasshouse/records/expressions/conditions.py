@@ -141,8 +141,12 @@ class Not(Condition):
         return f"~({self.condition})"
 
 
-def all_of(conditions: Sequence[Condition]) -> Condition | None:
-    """The conjunction of conditions; None of no conditions."""
+def all_of(conditions: Sequence[Any]) -> Condition | None:
+    """The conjunction of conditions; None of no conditions.
+
+    Raises:
+        QueryError: If one is no condition.
+    """
     for one in conditions:
         _condition(one, "in where")
     if len(conditions) <= 1:
