@@ -152,10 +152,10 @@ class Graph:
         seen = {one for _, one in todo}
         worst = math.inf if len(best) < ef else -best[0][0]
         while todo and todo[0][0] <= worst:
+            # Several at once: the cost of a step is mostly that of asking at all.
+            here = [heapq.heappop(todo)[1] for _ in range(min(_AT_ONCE, len(todo)))]
             fresh: list[bytes] = []
-            # Several at once: the cost of one step is mostly that of asking numpy at all.
-            for _ in range(min(_AT_ONCE, len(todo))):
-                links = self._links_of(layer, heapq.heappop(todo)[1])
+            for links in self._links_of_all(layer, here):
                 new = [one for one in links if one not in seen]
                 seen.update(new)
                 fresh += new
@@ -265,28 +265,37 @@ class Graph:
         return self._space + LINKS + bytes((layer,)) + self._group
 
     def _links_of(self, layer: int, record_id: bytes) -> list[bytes]:
+        links = self._links_in(layer).get(record_id)
+        return self._links_of_all(layer, [record_id])[0] if links is None else links
+
+    def _links_of_all(self, layer: int, ids: Sequence[bytes]) -> list[list[bytes]]:
+        known = self._links_in(layer)
+        unknown = [one for one in ids if one not in known]
+        if unknown:
+            prefix = self._link_prefix(layer)
+            rows = self._transaction.get_all([prefix + one for one in unknown], snapshot=True)
+            for one, row in zip(unknown, rows, strict=True):
+                known[one] = [] if row is None else decode_links(row)
+        return [known[one] for one in ids]
+
+    def _links_in(self, layer: int) -> dict[bytes, list[bytes]]:
+        """What is known of the links of a layer."""
         while len(self._links) <= layer:
             self._links.append({})
-        links = self._links[layer].get(record_id)
-        if links is None:
-            row = self._transaction.get(self._link_prefix(layer) + record_id, snapshot=True)
-            links = self._links[layer][record_id] = [] if row is None else decode_links(row)
-        return links
+        return self._links[layer]
 
     def _drop(self, layer: int, record_id: bytes, other: bytes) -> None:
         links = self._links_of(layer, record_id)
         self._write_links(layer, record_id, [one for one in links if one != other])
 
     def _write_links(self, layer: int, record_id: bytes, links: list[bytes]) -> None:
-        while len(self._links) <= layer:
-            self._links.append({})
-        self._links[layer][record_id] = links
+        self._links_in(layer)[record_id] = links
         key = self._link_prefix(layer) + record_id
         self._claim(key)
         self._transaction.set(key, encode_links(links))
 
     def _clear_links(self, layer: int, record_id: bytes) -> None:
-        self._links[layer].pop(record_id, None)
+        self._links_in(layer).pop(record_id, None)
         key = self._link_prefix(layer) + record_id
         self._claim(key)
         self._transaction.clear(key)

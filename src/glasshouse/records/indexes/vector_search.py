@@ -14,8 +14,8 @@ from glasshouse.records.indexes.vector_maintainer import graph_of, shape_of
 from glasshouse.records.store.context import Context
 from glasshouse.records.tuples import strinc
 
-SCANNED = 400
-"""Up to so many vectors of a group are all looked at: reading them in one go is the quicker way."""
+SCANNED = 600
+"""Up to so many vectors of a group are all looked at: reading them in one go takes no longer."""
 
 _LOW = 1
 """A graph of no more layers above the lowest may well have so few vectors."""
