@@ -7,11 +7,14 @@ is the beginning and False the end.
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from glasshouse.errors import CorruptionError, QueryError
 from glasshouse.records.engines.engine import Row
 from glasshouse.records.expressions.conditions import compile_test
+from glasshouse.records.indexes.text_conditions import TextCondition
+from glasshouse.records.indexes.text_search import scan_record_ids
 from glasshouse.records.indexes.value import covered_of, holder_of
 from glasshouse.records.query.covering import row_maker
 from glasshouse.records.query.plans import (
@@ -92,9 +95,11 @@ def run_plan(plan: Plan, scope: Scope, position: Position = None) -> Iterator[Ba
         case IndexScan():
             return _index_scan(plan, scope, position)
         case TextScan():
-            return _by_ids(plan.record_type, _text_ids(plan, scope, position), scope)
+            ids = _text_ids(plan, scope, _id_at(scope, position))
+            return _by_ids(plan.record_type, ids, scope, plan.index)
         case Intersection():
-            return _by_ids(plan.record_type, _common_ids(plan, scope, position), scope)
+            ids = _common_ids(plan, scope, _id_at(scope, position))
+            return _by_ids(plan.record_type, ids, scope, plan.sources[0].index)
         case Filter():
             return _filter(plan, scope, position)
         case Concatenation():
@@ -247,13 +252,18 @@ def _load(scope: Scope, record_type: type, record_ids: list[bytes], index: str) 
     return records
 
 
-def _by_ids(record_type: type, ids: Iterator[bytes], scope: Scope) -> Iterator[Batch]:
+def _id_at(scope: Scope, position: Position) -> bytes | None:
+    """The record id at a position that is a record's key."""
+    return None if position is None else position[len(scope.store.prefix + RECORDS) :]
+
+
+def _by_ids(record_type: type, ids: Iterator[bytes], scope: Scope, index: str) -> Iterator[Batch]:
     """Records by their ids, which are their positions too."""
     prefix = scope.store.prefix + RECORDS
     while True:
         size = scope.next_size()
-        chunk = [record_id for record_id, _ in zip(ids, range(size), strict=False)]
-        records = _load(scope, record_type, chunk, "text")
+        chunk = list(islice(ids, size))
+        records = _load(scope, record_type, chunk, index)
         keys = [prefix + record_id for record_id in chunk]
         end = keys[-1] if len(chunk) == size else END
         yield Batch(records, keys, end)
@@ -261,8 +271,14 @@ def _by_ids(record_type: type, ids: Iterator[bytes], scope: Scope) -> Iterator[B
             return
 
 
-def _text_ids(plan: TextScan, scope: Scope, position: Position) -> Iterator[bytes]:
-    raise AssertionError(plan)
+def _text_ids(plan: TextScan, scope: Scope, after: bytes | None) -> Iterator[bytes]:
+    """The ids of records whose text meets a condition, ascending, behind one."""
+    assert isinstance(plan.condition, TextCondition)
+    mine = scope.store.extent(plan.record_type).plan.packed_number
+    ids = scan_record_ids(
+        scope.store, plan.index, plan.condition, after=after, snapshot=scope.snapshot
+    )
+    return (record_id for record_id in ids if record_id.startswith(mine))
 
 
 def _equal_ids(plan: IndexScan, scope: Scope, after: bytes | None) -> Iterator[bytes]:
@@ -287,13 +303,11 @@ def _equal_ids(plan: IndexScan, scope: Scope, after: bytes | None) -> Iterator[b
 def _ids_of(source: IndexScan | TextScan, scope: Scope, after: bytes | None) -> Iterator[bytes]:
     if isinstance(source, IndexScan):
         return _equal_ids(source, scope, after)
-    return _text_ids(source, scope, None if after is None else after)
+    return _text_ids(source, scope, after)
 
 
-def _common_ids(plan: Intersection, scope: Scope, position: Position) -> Iterator[bytes]:
+def _common_ids(plan: Intersection, scope: Scope, after: bytes | None) -> Iterator[bytes]:
     """The record ids that all sources give: whoever is behind goes on to the furthest."""
-    prefix = scope.store.prefix + RECORDS
-    after = None if position is None else position[len(prefix) :]
     streams = [_ids_of(source, scope, after) for source in plan.sources]
     heads = [next(stream, None) for stream in streams]
     while None not in heads:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from glasshouse.records.expressions.conditions import And, Condition
 from glasshouse.records.indexes.index import Index
+from glasshouse.records.indexes.rank import LOWEST, RankIndex
+from glasshouse.records.indexes.text import TextIndex
+from glasshouse.records.indexes.text_conditions import TextCondition
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.schema.keys import Key
 from glasshouse.records.store.header import IndexState
@@ -48,24 +51,26 @@ def ways_to_read(
     key = store.schema.keys[record_type]
     yield Way(None, key, True, len(key))
     for index in store.schema.indexes:
-        if (
-            isinstance(index, ValueIndex)
-            and record_type in index.record_types
-            and is_usable(store, index, conjuncts)
-        ):
+        if record_type not in index.record_types or not is_usable(store, index, conjuncts):
+            continue
+        if isinstance(index, ValueIndex):
             columns = index.key_for(index.key, record_type)
+            covered = index.key_for(index.covering, record_type)
             yield Way(
-                index.name,
-                columns,
-                index.unique,
-                len(columns),
-                index.key_for(index.covering, record_type),
-                fanned_columns=tuple(
-                    place
-                    for place, column in enumerate(columns)
-                    if any(step.endswith("[]") for step in column.path)
-                ),
+                index.name, columns, index.unique, len(columns), covered, b"", _fanned(columns)
             )
+        elif isinstance(index, RankIndex):
+            columns = index.key_for((index.group_by, index.score), record_type)
+            yield Way(index.name, columns, False, len(columns), (), LOWEST, _fanned(columns))
+
+
+def _fanned(columns: Key) -> tuple[int, ...]:
+    """Places of the columns that fan out."""
+    return tuple(
+        place
+        for place, column in enumerate(columns)
+        if any(step.endswith("[]") for step in column.path)
+    )
 
 
 def is_usable(store: RecordStore, index: Index, conjuncts: Sequence[Condition]) -> bool:
@@ -80,4 +85,16 @@ def text_sources(
     store: RecordStore, record_type: type, conjuncts: Sequence[Condition]
 ) -> Iterator[tuple[str, Condition]]:
     """Text indexes that answer a condition, each condition once."""
-    return iter(())
+    for condition in conjuncts:
+        if not isinstance(condition, TextCondition):
+            continue
+        for index in store.schema.indexes:
+            if (
+                isinstance(index, TextIndex)
+                and record_type in index.record_types
+                and is_usable(store, index, conjuncts)
+                and not index.columns()["group_by"]
+                and index.answers(condition)
+            ):
+                yield index.name, condition
+                break

@@ -5,6 +5,7 @@ the same key before it is stored and after it is read.
 """
 
 import operator
+import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -100,7 +101,7 @@ def compile_values(key: Key, what: str) -> Callable[[Sequence[Any]], bytes]:
             raise RecordError(f"{what} has {len(packers)} columns ({names}), not {len(values)}")
         try:
             return b"".join([pack(value) for pack, value in zip(packers, values, strict=False)])
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, struct.error) as error:
             raise RecordError(f"{tuple(values)!r} does not fit {what}: {error}") from None
 
     return pack
@@ -118,7 +119,7 @@ def compile_whole(key: Key, what: str) -> Callable[[tuple[Any, ...]], bytes]:
                 raise RecordError(f"{what} has 1 column ({names}), not {len(values)}")
             try:
                 return pack(values[0])
-            except (TypeError, ValueError, AttributeError):
+            except (TypeError, ValueError, AttributeError, struct.error):
                 return pack_some(values)  # which says what is wrong
 
         return pack_one
