@@ -4,6 +4,8 @@ engine      the contract: Engine, Transaction, Watch, Mutation
 opening     open_engine(url)
 retrying    transact: work that is tried again where it conflicts
 buffer      a transaction that keeps its writes until it commits
+changes     what a transaction reads from, and what a commit has to check and write
+own_keys    the keys a transaction writes, in order
 mutation    atomic operations applied
 memory      memory:             in this process
 lmdb        lmdb:FOLDER         embedded, several processes

@@ -4,13 +4,14 @@ Reads look into the buffer first and then into a snapshot, a moment of the store
 kept for the engine to check when it commits.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 from glasshouse.errors import EngineError
+from glasshouse.records.engines.changes import Changes, Snapshot
 from glasshouse.records.engines.engine import (
     MAX_KEY_BYTES,
     MAX_VALUE_BYTES,
@@ -20,75 +21,7 @@ from glasshouse.records.engines.engine import (
     Watch,
 )
 from glasshouse.records.engines.mutation import apply_mutation, fold
-
-Range = tuple[bytes, bytes]
-"""First key and end."""
-
-
-@runtime_checkable
-class Snapshot(Protocol):
-    """One moment of a store."""
-
-    direct: Callable[[bytes], bytes | None]
-    """The value of a key of at most `direct_bytes`, without a detour: the hottest path of all."""
-    direct_bytes: int
-
-    def get(self, key: bytes) -> bytes | None:
-        """The value of any key."""
-        ...
-
-    def translated(self, error: Exception) -> Exception:
-        """What `direct` raised, as one of the house's exceptions where it is a known one."""
-        ...
-
-    def get_range(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
-        """At most `limit` rows of a range."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the moment."""
-        ...
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a transaction is to do, and what that rests on."""
-
-    writes: dict[bytes, bytes | None] = field(default_factory=dict)
-    """New values; None clears the key."""
-    cleared: list[Range] = field(default_factory=list)
-    """Ranges cleared before the writes, sorted and apart from each other."""
-    mutations: dict[bytes, list[tuple[Mutation, bytes]]] = field(default_factory=dict)
-    """Atomic operations on keys whose value is not known here, in order."""
-    stamped_keys: list[tuple[bytes, int, bytes]] = field(default_factory=list)
-    """Keys with the offset of the commit version, and their values."""
-    stamped_values: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
-    """Values with the offset of the commit version."""
-    read_keys: list[bytes] = field(default_factory=list)
-    """Keys read, perhaps several times."""
-    read_ranges: list[Range] = field(default_factory=list)
-    write_conflicts: list[Range] = field(default_factory=list)
-    """Ranges that count as written though they are not."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to commit."""
-        return not (
-            self.writes
-            or self.cleared
-            or self.mutations
-            or self.stamped_keys
-            or self.stamped_values
-            or self.write_conflicts
-        )
-
-    def stamp(self, version: bytes) -> None:
-        """Fill in the commit version; what was stamped becomes plain writes."""
-        for key, (value, offset) in self.stamped_values.items():
-            self.writes[key] = value[:offset] + version + value[offset + VERSION_BYTES :]
-        for key, offset, value in self.stamped_keys:
-            self.writes[key[:offset] + version + key[offset + VERSION_BYTES :]] = value
-
+from glasshouse.records.engines.own_keys import OwnKeys
 
 Commit = Callable[[Snapshot, Changes], bytes]
 """Makes changes everybody's if nothing they rest on was changed; returns the commit version."""
@@ -121,8 +54,7 @@ class BufferedTransaction:
         self._is_read_only = read_only
         self._writes = self._changes.writes
         self._read_keys = self._changes.read_keys
-        self._sorted: list[bytes] = []
-        self._num_sorted = 0
+        self._own = OwnKeys(self._writes)
         self._is_plain = True
         self._is_open = True
         self.get, self._take_long_way = _quick_get(
@@ -207,10 +139,12 @@ class BufferedTransaction:
             return
         self._not_plain()
         changes = self._changes
-        for known in (changes.writes, changes.mutations, changes.stamped_values):
-            for key in [key for key in known if begin <= key < end]:
-                del known[key]
-        self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
+        for key in self._own.forget(begin, end):
+            changes.writes.pop(key, None)
+            changes.mutations.pop(key, None)
+        self._own.recount()
+        for key in [key for key in changes.stamped_values if begin <= key < end]:
+            del changes.stamped_values[key]
         apart = [one for one in changes.cleared if one[1] < begin or end < one[0]]
         touching = [one for one in changes.cleared if not (one[1] < begin or end < one[0])]
         joined = (
@@ -232,6 +166,8 @@ class BufferedTransaction:
         self._refuse_stamped(key)
         self._not_plain()
         pending = self._changes.mutations.get(key)
+        if pending is None:
+            self._own.add(key)
         self._changes.mutations[key] = (
             [(mutation, parameter)] if pending is None else fold(pending, mutation, parameter)
         )
@@ -248,8 +184,9 @@ class BufferedTransaction:
         _check_offset(value, offset)
         self._not_plain()
         if key in self._writes:
+            self._own.forget(key, key + b"\x00")
             del self._writes[key]
-            self._sorted, self._num_sorted = sorted(self._writes), len(self._writes)
+            self._own.recount()
         self._changes.mutations.pop(key, None)
         self._changes.stamped_values[key] = (value, offset)
 
@@ -340,55 +277,52 @@ class BufferedTransaction:
             for key in changes.stamped_values:
                 if begin <= key < end:
                     self._refuse_stamped(key)
-        own = self._own_keys(begin, end)
+        keys = self._own.within(begin, end, reverse=reverse)
         has_cleared = any(one[0] < end and begin < one[1] for one in changes.cleared)
-        if not own and not has_cleared:
+        if keys is None and not has_cleared:
             return self._snapshot.get_range(begin, end, limit, reverse)
-        return self._merge(begin, end, limit, reverse, own)
+        rows = self._below(begin, end, limit, reverse)
+        return list(islice(self._interleaved(rows, keys or iter(()), reverse), limit))
 
-    def _merge(
-        self, begin: bytes, end: bytes, limit: int | None, reverse: bool, own: list[bytes]
-    ) -> list[Row]:
-        """Read on from the snapshot until there are enough rows that are not hidden."""
-        hidden, found = set(own), list[Row]()
-        chunk = None if limit is None else limit + len(own)
+    def _below(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Iterator[Row]:
+        """Rows of the snapshot that this transaction has not cleared, a few more at a time."""
+        chunk = None if limit is None else limit + _SPARE_ROWS
         while True:
-            below = self._snapshot.get_range(begin, end, chunk, reverse)
-            is_last = chunk is None or len(below) < chunk
-            found += [row for row in below if row[0] not in hidden and not self._is_cleared(row[0])]
-            if is_last or limit is None or len(found) >= limit:
-                break
-            begin, end = (begin, below[-1][0]) if reverse else (below[-1][0] + b"\x00", end)
-        edge = None if is_last or not found else found[-1][0]
-        for key in own:
-            if edge is not None and (key < edge if reverse else key > edge):
+            rows = self._snapshot.get_range(begin, end, chunk, reverse)
+            if self._changes.cleared:
+                yield from [row for row in rows if not self._is_cleared(row[0])]
+            else:
+                yield from rows
+            if chunk is None or len(rows) < chunk:
+                return
+            begin, end = (begin, rows[-1][0]) if reverse else (rows[-1][0] + b"\x00", end)
+            chunk = min(4 * chunk, _MOST_ROWS)
+
+    def _interleaved(
+        self, rows: Iterator[Row], keys: Iterator[bytes], reverse: bool
+    ) -> Iterator[Row]:
+        """Rows of the snapshot and keys of the buffer in one order; the buffer hides what it has."""
+        row, key = next(rows, None), next(keys, None)
+        while row is not None or key is not None:
+            if key is None or (row is not None and (row[0] > key if reverse else row[0] < key)):
+                assert row is not None
+                yield row
+                row = next(rows, None)
                 continue
-            value = self._own_value(key)
+            if row is not None and row[0] == key:
+                below, row = row, next(rows, None)
+            else:
+                below = None
+            is_own = key in self._writes or key in self._changes.mutations
+            value = self._own_value(key) if is_own else below and below[1]
             if value is not None:
-                found.append((key, value))
-        found.sort(reverse=reverse)
-        return found if limit is None else found[:limit]
+                yield key, value
+            key = next(keys, None)
 
     def _own_value(self, key: bytes) -> bytes | None:
         if key in self._writes:
             return self._writes[key]
         return self._get_beside_others(key, snapshot=True)
-
-    def _own_keys(self, begin: bytes, end: bytes) -> list[bytes]:
-        """Keys of a range that this transaction writes or mutates, sorted."""
-        writes = self._writes
-        if len(writes) != self._num_sorted:
-            # A dict keeps the order of insertion, so what is new stands at its end.
-            fresh = list(writes)[self._num_sorted :]
-            if len(fresh) <= 16:
-                for key in fresh:
-                    insort(self._sorted, key)
-            else:
-                self._sorted = sorted([*self._sorted, *fresh])
-            self._num_sorted = len(writes)
-        keys = self._sorted[bisect_left(self._sorted, begin) : bisect_left(self._sorted, end)]
-        mutated = [key for key in self._changes.mutations if begin <= key < end]
-        return sorted([*keys, *mutated]) if mutated else keys
 
     def _refuse_stamped(self, key: bytes) -> None:
         if key in self._changes.stamped_values:
@@ -410,6 +344,11 @@ class BufferedTransaction:
         if not self._is_open:
             _ended(b"")
 
+
+_SPARE_ROWS = 16
+"""Rows read beyond a limit, for those that the buffer hides."""
+
+_MOST_ROWS = 2048
 
 _forget = deque[bytes](maxlen=0).append
 """Takes a key and keeps nothing."""

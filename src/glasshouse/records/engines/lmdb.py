@@ -20,7 +20,8 @@ import lmdb
 
 from glasshouse.errors import ConflictError, EngineError
 from glasshouse.records.engines import environment as environments
-from glasshouse.records.engines.buffer import BufferedTransaction, Changes, Range, Snapshot
+from glasshouse.records.engines.buffer import BufferedTransaction
+from glasshouse.records.engines.changes import Changes, Range, Snapshot
 from glasshouse.records.engines.engine import VERSION_BYTES, Row, Transaction, Watch
 from glasshouse.records.engines.environment import Environment, storage_errors
 from glasshouse.records.engines.long_keys import (

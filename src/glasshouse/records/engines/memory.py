@@ -9,7 +9,8 @@ import threading
 from bisect import bisect_left, bisect_right, insort
 
 from glasshouse.errors import ConflictError, EngineError
-from glasshouse.records.engines.buffer import BufferedTransaction, Changes, Range, Snapshot
+from glasshouse.records.engines.buffer import BufferedTransaction
+from glasshouse.records.engines.changes import Changes, Range, Snapshot
 from glasshouse.records.engines.engine import (
     MAX_KEY_BYTES,
     VERSION_BYTES,
