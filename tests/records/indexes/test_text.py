@@ -143,8 +143,8 @@ class TestTextIndex:
         notes.save(note)
         given_rows, record_id = entries(notes, note)
         assert sorted(given_rows) == [(POSTINGS + key, value) for key, value in rows(notes)]
-        assert {index.record_id_of(key) for key, _ in given_rows} == {record_id}
-        assert index.record_id_of(TOTALS + pack(("a",))) is None
+        assert {index.record_id_of(*row) for row in given_rows} == {record_id}
+        assert index.record_id_of(TOTALS + pack(("a",)), b"") is None
 
     def test_answers_conditions_on_its_own_field_and_tokenizer(self):
         """Any other answer would be a wrong one."""

@@ -141,8 +141,8 @@ class TestVectorIndex:
 
         entries, record_id = features.read(read)
         assert entries == [(VECTORS + key, value) for key, value in rows(features, VECTORS)]
-        assert index.record_id_of(entries[0][0]) == record_id
-        assert index.record_id_of(ENTRY + b"\x02a\x00") is None
+        assert index.record_id_of(*entries[0]) == record_id
+        assert index.record_id_of(ENTRY + b"\x02a\x00", b"") is None
 
     def test_begins_anew_after_all_is_deleted_in_one_transaction(self):
         """What the transaction remembers of the graph must not outlive its rows."""

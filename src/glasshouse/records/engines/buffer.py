@@ -301,7 +301,7 @@ class BufferedTransaction:
     def _interleaved(
         self, rows: Iterator[Row], keys: Iterator[bytes], reverse: bool
     ) -> Iterator[Row]:
-        """Rows of the snapshot and keys of the buffer in one order; the buffer hides what it has."""
+        """Rows of the snapshot and keys of the buffer in one order; what the buffer has, counts."""
         row, key = next(rows, None), next(keys, None)
         while row is not None or key is not None:
             if key is None or (row is not None and (row[0] > key if reverse else row[0] < key)):

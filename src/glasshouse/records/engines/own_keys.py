@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any
 from itertools import islice
+from typing import Any
 
 _FEW_KEYS = 16
 """So many new keys are put in their places one by one; more are sorted in."""

@@ -7,12 +7,12 @@ Source:
     1901.04452, section 6, "index maintainers".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from glasshouse.errors import SchemaError
-from glasshouse.records.engines.engine import Row
+from glasshouse.records.engines.engine import Row, Transaction
 from glasshouse.records.expressions.conditions import Condition
 from glasshouse.records.expressions.types import element_type, field_type
 from glasshouse.records.schema.keys import Column, Key, key_of
@@ -98,6 +98,19 @@ class Index:
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps the index true of the records of one type."""
         raise SchemaError(f"an index of kind {self.kind} has no maintainer")
+
+    def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
+        """The record that a row stands there for; None for a row that no record has to itself.
+
+        Args:
+            key: Of the row, without the index's space.
+            value: Of the row.
+        """
+        return None
+
+    def check(self, transaction: Transaction, space: bytes) -> Iterator[str]:
+        """What is wrong with the rows themselves, in words; nothing if all is well."""
+        return iter(())
 
     def key_for(self, expression: Any, record_type: type) -> Key:
         """An expression's columns, with the annotations of one of the record types.

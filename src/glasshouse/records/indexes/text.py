@@ -104,8 +104,8 @@ class TextIndex(Index):
         whole = (*path[:-1], path[-1].removesuffix(EACH).removesuffix(ALL)) if path else None
         return condition.path == whole and condition.tokenizer == tokenizer_of(self.tokenizer)
 
-    def record_id_of(self, key: bytes) -> bytes | None:
-        """The record that a row stands there for, by its key without the index's space.
+    def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
+        """The record that a row stands there for.
 
         None for a row that no record has to itself.
         """

@@ -18,7 +18,7 @@ from glasshouse.records.indexes.index import Index, Maintainer
 from glasshouse.records.schema.keys import Key, evaluate, fans_out
 from glasshouse.records.schema.packing import compile_key, compile_keys
 from glasshouse.records.store.context import Context
-from glasshouse.records.tuples import unpack
+from glasshouse.records.tuples import read_columns, unpack
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,12 @@ class ValueIndex(Index):
     def describe(self) -> dict[str, Any]:
         """With whether it is unique."""
         return {**super().describe(), "unique": self.unique}
+
+    def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
+        """The record that a row points at."""
+        directions = [column.descending for column in self.columns()["key"]]
+        end = read_columns(key, directions)[1]
+        return key[end:] if end < len(key) else holder_of(value)
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""

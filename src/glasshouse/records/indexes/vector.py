@@ -95,8 +95,8 @@ class VectorIndex(Index):
 
         return VectorMaintainer(self, record_type, type_number)
 
-    def record_id_of(self, key: bytes) -> bytes | None:
-        """The record that a row stands there for, by its key without the index's space.
+    def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
+        """The record that a row stands there for.
 
         None for a row that depends on other records as well: links, and where walks begin.
         """

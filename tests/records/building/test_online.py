@@ -1,0 +1,203 @@
+"""Building an index while others write."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.records.store.shop import index_rows
+
+from glasshouse.errors import SchemaError, UniquenessError
+from glasshouse.records.building import (
+    build_all,
+    build_index,
+    building_in_background,
+    disable,
+    start_over,
+)
+from glasshouse.records.expressions import Record, fan_out
+from glasshouse.records.indexes.aggregate import CountIndex, aggregate
+from glasshouse.records.indexes.value import ValueIndex
+from glasshouse.records.schema.schema import Schema
+from glasshouse.records.store.database import Database
+from glasshouse.records.store.header import IndexState
+from glasshouse.records.store.opening import BUILT_AT_ONCE
+from glasshouse.records.subspace import Subspace
+
+PLACE = Subspace(("things",))
+MANY = BUILT_AT_ONCE + 60
+
+
+class Thing(Record):
+    id: int
+    size: int = 0
+    tags: list[str] = []
+
+
+class Other(Record):
+    id: str
+    size: int = 0
+
+
+RECORDS = {Thing: Thing.id, Other: Other.id}
+BEFORE = Schema(name="things", version=1, records=RECORDS)
+AFTER = Schema(
+    name="things",
+    version=2,
+    records=RECORDS,
+    indexes=(
+        ValueIndex("size", (Thing, Other), "size"),
+        ValueIndex("tags", Thing, fan_out(Thing.tags)),
+        CountIndex("by_size", (Thing, Other), group_by="size"),
+        CountIndex("big", Thing, where=Thing.size > 1),
+    ),
+)
+UNIQUE = Schema(
+    name="things",
+    version=2,
+    records=RECORDS,
+    indexes=(ValueIndex("size", Thing, Thing.size, unique=True),),
+)
+
+
+def thing(number, size=None):
+    return Thing(number, number % 3 if size is None else size, ["x", "y"][: number % 3])
+
+
+@pytest.fixture
+def handle():
+    database = Database.open("memory:")
+    database.store(BEFORE, PLACE).save(
+        *(thing(2 * number) for number in range(MANY)), *(Other(f"o{n}", n % 3) for n in range(9))
+    )
+    yield database.store(AFTER, PLACE)
+    database.close()
+
+
+def as_built_from_nothing(handle):
+    """The rows of each index in a store that had it from the start."""
+    fresh = Database.open("memory:").store(AFTER, PLACE)
+    for kind in (Thing, Other):
+        fresh.save(*handle.run(lambda store, kind=kind: list(store.scan(kind))))
+    return {index.name: index_rows(fresh, index.name) for index in AFTER.indexes}
+
+
+def built(handle):
+    assert handle.run(lambda store: store.header.states) == {}
+    return {
+        index.name: [row for row in index_rows(handle, index.name) if row[1] != bytes(8)]
+        for index in AFTER.indexes
+    }
+
+
+class TestBuildIndex:
+    def test_makes_new_indexes_readable(self, handle):
+        """In bounded transactions, over all types of an index."""
+        steps = list(build_index(handle, "size", rows_per_transaction=50))
+        assert [step.is_done for step in steps] == [False] * (len(steps) - 1) + [True]
+        assert len(steps) > MANY / 50
+        assert steps[-1].num_records == MANY + 9
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+        assert list(build_all(handle)) == []
+
+    def test_goes_on_where_another_stopped(self, handle):
+        """The mark is in the store: whoever comes next need not begin again."""
+        for step in build_index(handle, "by_size", rows_per_transaction=40):
+            if step.num_records > 100:
+                break
+        assert handle.run(lambda store: store.header.state("by_size")) is IndexState.BUILDING
+        rest = list(build_index(handle, "by_size", rows_per_transaction=40))
+        assert rest[-1].num_records < MANY - 60
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        changes=st.lists(
+            st.lists(
+                st.tuples(st.sampled_from("sdo"), st.integers(0, 2 * MANY + 5), st.integers(0, 5)),
+                max_size=3,
+            ),
+            max_size=12,
+        )
+    )
+    def test_is_exact_while_others_write(self, changes):
+        """Before the mark, behind it and where it passes: counts, too, come out right."""
+        database = Database.open("memory:")
+        database.store(BEFORE, PLACE).save(*(thing(2 * number) for number in range(MANY)))
+        handle = database.store(AFTER, PLACE)
+        builders = [
+            build_index(handle, name.name, rows_per_transaction=60) for name in AFTER.indexes
+        ]
+
+        def change(store, some):
+            for what, number, size in some:
+                if what == "s":
+                    store.save(thing(number, size))
+                elif what == "d":
+                    store.delete(Thing, number)
+                else:
+                    store.save(Other(f"o{number % 4}", size))
+
+        for some in changes:
+            crossing = handle.database.transaction()
+            context = crossing.__enter__()
+            change(handle.open(context), some)
+            for builder in builders:
+                next(builder, None)
+            try:
+                crossing.__exit__(None, None, None)
+            except Exception:
+                handle.run(lambda store, some=some: change(store, some))
+        for builder in builders:
+            list(builder)
+        assert built(handle) == as_built_from_nothing(handle)
+
+    def test_two_builders_do_no_harm(self, handle):
+        """They take turns or conflict; nothing is counted twice."""
+        one = build_index(handle, "by_size", rows_per_transaction=30)
+        other = build_index(handle, "by_size", rows_per_transaction=30)
+        for _ in range(30):
+            next(one, None)
+            next(other, None)
+        list(one), list(other)
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+
+    def test_names_two_records_of_one_unique_value(self):
+        """The index stays unbuilt, and the build goes on when that is mended."""
+        database = Database.open("memory:")
+        database.store(BEFORE, PLACE).save(*(Thing(number, number) for number in range(MANY)))
+        database.store(BEFORE, PLACE).save(Thing(MANY, 7))
+        handle = database.store(UNIQUE, PLACE)
+        with pytest.raises(UniquenessError, match=r"another record has \(7,\) already.*\(7,\)"):
+            list(build_index(handle, "size"))
+        assert handle.run(lambda store: store.header.state("size")) is IndexState.BUILDING
+        handle.save(Thing(MANY, MANY))
+        list(build_index(handle, "size"))
+        assert len(index_rows(handle, "size")) == MANY + 1
+
+    def test_builds_in_the_background(self, handle):
+        """The block goes on; its end waits for no more than the step in hand."""
+        with building_in_background(handle) as done:
+            assert done.wait(30)
+        assert built(handle) == as_built_from_nothing(handle)
+
+    def test_can_be_disabled_and_started_over(self, handle):
+        """A disabled index is empty and not kept; started over, it is built like a new one."""
+        list(build_all(handle))
+        handle.run(lambda store: disable(store, "tags"))
+        handle.save(thing(7))
+        assert index_rows(handle, "tags") == []
+        with pytest.raises(SchemaError, match="is disabled; start it over"):
+            list(build_index(handle, "tags"))
+        handle.run(lambda store: start_over(store, "tags"))
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+        with pytest.raises(SchemaError, match="has no index 'nothing'"):
+            list(build_index(handle, "nothing"))
+
+    def test_counts_after_the_build(self, handle):
+        """A built aggregate answers."""
+        list(build_all(handle))
+        total = handle.read(lambda store: [aggregate(store, "by_size", size) for size in range(3)])
+        assert sum(total) == MANY + 9
