@@ -192,6 +192,10 @@ class Engine(Protocol):
         """Make every later commit version larger than this one; what a restore needs."""
         ...
 
+    def newest_version(self) -> bytes:
+        """A commit version that no earlier commit exceeds: what a backup has to remember."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections; open transactions are cancelled."""
         ...

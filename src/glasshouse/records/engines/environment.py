@@ -6,7 +6,6 @@ that is shorter than it says: each ends in damage or in a crash, so each is refu
 
 import errno
 import os
-import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 import lmdb
 
 from glasshouse.errors import CorruptionError, DiskFullError, EngineError
+from glasshouse.records.engines.pages import check_pages
 
 FORMAT = b"glasshouse 1"
 """What the environment says it holds; a later layout says something else."""
@@ -25,10 +25,8 @@ FORMAT = b"glasshouse 1"
 _FORMAT_KEY = b"format"
 _DATABASES = 4
 _READERS = 1024
-_META = struct.Struct("<IIQQ")
-_MAGIC = 0xBEEFC0DE
-_PAGE_HEADER = 16
-_CHUNK = 1 << 16
+_PAGES_CHECKED = 5_000
+"""Pages looked at when a file is opened, some hundredths of a second; a larger file in part."""
 
 CORRUPTION = (
     lmdb.CorruptedError,
@@ -84,7 +82,7 @@ def acquire(folder: Path, *, map_gib: float, sync: bool) -> Environment:
             found.users += 1
             return found
         _refuse_other_content(path)
-        _refuse_truncated(path / "data.mdb")
+        _refuse_damaged(path / "data.mdb")
         found = _open[path] = _opened(path, map_gib=map_gib, sync=sync)
         return found
 
@@ -145,46 +143,14 @@ def _refuse_other_content(path: Path) -> None:
             raise EngineError(f"{path} holds other things ({sorted(others)[0]}, …); choose another")
 
 
-def _refuse_truncated(file: Path) -> None:
-    """Refuse a file that is shorter than its newest meta page says: reading it would crash."""
-    if not file.exists() or file.stat().st_size == 0:
-        return
-    page_size, last_page = newest_meta(file)
-    size = file.stat().st_size
-    if size < (last_page + 1) * page_size:
+def _refuse_damaged(file: Path) -> None:
+    """Refuse a file that is cut off or whose first pages are garbled: reading it would crash."""
+    problems = check_pages(file, most_pages=_PAGES_CHECKED)
+    if problems:
         raise CorruptionError(
-            f"{file} has {size} bytes and should have {(last_page + 1) * page_size}: its end was "
-            "cut off; restore a backup"
+            f"{file} is damaged: {problems[0]}; restore a backup, or see everything that is wrong "
+            "with `glasshouse records scrub`"
         )
-
-
-def newest_meta(file: Path) -> tuple[int, int]:
-    """The page size of an environment's file and the number of its last page in use.
-
-    Raises:
-        CorruptionError: If neither meta page is one.
-    """
-    newest: tuple[int, int, int] | None = None
-    with file.open("rb") as opened:
-        start = opened.read(_CHUNK)
-        sizes = {4096, *(1 << shift for shift in range(12, 17))}
-        for offset in sorted({0, *sizes}):
-            found = _read_meta(start[offset : offset + 4096])
-            if found is not None and (newest is None or found[0] > newest[0]):
-                newest = found
-    if newest is None:
-        raise CorruptionError(f"{file} does not begin as an lmdb file does; restore a backup")
-    return newest[1], newest[2]
-
-
-def _read_meta(page: bytes) -> tuple[int, int, int] | None:
-    """Transaction, page size and last page of a meta page."""
-    body = page[_PAGE_HEADER:]
-    if len(body) < 136 or struct.unpack_from("<I", body)[0] != _MAGIC:
-        return None
-    page_size = struct.unpack_from("<I", body, 24)[0]
-    last_page, transaction = struct.unpack_from("<QQ", body, 120)
-    return transaction, page_size, last_page
 
 
 def _opened(path: Path, *, map_gib: float, sync: bool) -> Environment:

@@ -86,6 +86,12 @@ class LmdbEngine:
             held = transaction.get(_VERSION_KEY, db=environment.meta) or bytes(8)
             transaction.put(_VERSION_KEY, max(held, version[:8]), db=environment.meta)
 
+    def newest_version(self) -> bytes:
+        """The version of the last commit."""
+        environment = self._usable()
+        with storage_errors(environment.path), environment.env.begin(db=environment.meta) as one:
+            return (one.get(_VERSION_KEY) or bytes(8)) + bytes(VERSION_BYTES - 8)
+
     def close(self) -> None:
         """Let go of the folder."""
         if not self._closed:

@@ -66,6 +66,10 @@ class MemoryEngine:
         with self._lock:
             self._version = max(self._version, int.from_bytes(version[:8], "big"))
 
+    def newest_version(self) -> bytes:
+        """The version of the last commit."""
+        return self._version.to_bytes(8, "big") + bytes(VERSION_BYTES - 8)
+
     def close(self) -> None:
         """Refuse further transactions."""
         self._closed = True

@@ -5,6 +5,7 @@
     prefix + 2, index number, …             indexes, each laid out by its kind
     prefix + 3, type number, primary key    versions of records, where an index needs them
     prefix + 4, index number, …             how far an index is built
+    prefix + 5                              how far a restore has come, while it goes on
 
 Numbers are given when a type or an index first comes to a store, and never again.
 
@@ -35,6 +36,7 @@ RECORDS = pack_int(1)
 INDEXES = pack_int(2)
 VERSIONS = pack_int(3)
 BUILDS = pack_int(4)
+RESTORING = pack_int(5)
 
 
 class Numbers(msgspec.Struct, frozen=True):

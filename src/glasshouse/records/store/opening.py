@@ -18,7 +18,15 @@ from glasshouse.records.store.header import (
     recall_schema,
     remember_schema,
 )
-from glasshouse.records.store.layout import BUILDS, HEADER, INDEXES, RECORDS, Layout, Numbers
+from glasshouse.records.store.layout import (
+    BUILDS,
+    HEADER,
+    INDEXES,
+    RECORDS,
+    RESTORING,
+    Layout,
+    Numbers,
+)
 from glasshouse.records.store.reading import extent_of, read_page
 from glasshouse.records.tuples import pack_int, strinc
 
@@ -60,6 +68,10 @@ def open_header(
                 f"writing once, which brings it to version {schema.version}"
             )
         return _upgrade(context, schema, prefix, header)
+    if context.transaction.get(prefix + RESTORING) is not None:
+        raise SchemaError(
+            "this store is half restored from a backup; run the same restore again to its end"
+        )
     if not create:
         raise SchemaError(f"there is no store of schema {schema.name!r} at {prefix!r}")
     numbers = Numbers({}, {}).extended(schema)
