@@ -5,14 +5,52 @@ from typing import Any
 
 from glasshouse.errors import QueryError, RecordError
 from glasshouse.records.indexes.index import Index
-from glasshouse.records.schema.keys import Key
-from glasshouse.records.schema.packing import compile_keys, compile_values
+from glasshouse.records.schema.keys import Key, evaluate, fans_out
+from glasshouse.records.schema.packing import (
+    column_packer,
+    compile_key,
+    compile_keys,
+    compile_values,
+)
 from glasshouse.records.tuples import read_columns
 
 
 def compile_groups(group_by: Key, type_number: int) -> Callable[[Any], list[bytes]]:
     """A function of a record that gives the packed groups it is in; an index has one at least."""
     return compile_keys(group_by, type_number) if group_by else lambda record: [b""]
+
+
+def compile_grouped_values(
+    group_by: Key, key: Key, type_number: int
+) -> Callable[[Any], list[tuple[bytes, tuple[Any, ...]]]]:
+    """A function of a record that gives its packed groups, each with the values of a key in it.
+
+    Groups and key are one key expression, so that fields of the same element stay together.
+    """
+    values, cut = evaluate((*group_by, *key), type_number), len(group_by)
+    packers = [column_packer(column) for column in group_by]
+    return lambda record: [
+        (b"".join([pack(one) for pack, one in zip(packers, row, strict=False)]), row[cut:])
+        for row in values(record)
+    ]
+
+
+def compile_grouped_keys(
+    group_by: Key, key: Key, type_number: int
+) -> Callable[[Any], list[tuple[bytes, bytes]]]:
+    """The same, with the key packed."""
+    if not group_by:
+        keys = compile_keys(key, type_number)
+        return lambda record: [(b"", one) for one in keys(record)]
+    if not fans_out((*group_by, *key)):
+        group, whole = compile_key(group_by, type_number), compile_key(key, type_number)
+        return lambda record: [(group(record), whole(record))]
+    grouped = compile_grouped_values(group_by, key, type_number)
+    packers = [column_packer(column) for column in key]
+    return lambda record: [
+        (group, b"".join([pack(one) for pack, one in zip(packers, values, strict=True)]))
+        for group, values in grouped(record)
+    ]
 
 
 def compile_group(index: Index, group_by: Any) -> Callable[[Sequence[Any]], bytes]:

@@ -1,38 +1,54 @@
 """The rank index: what is the k-th record, and what rank has a score, in logarithmic time.
 
-Under the index's space, level 0 of the ranked set holds (group, score, record id) rows laid out as
-those of a value index on (group_by, score), behind one byte of zero; queries read them as one.
+    space + 0, group, score, record id    -> nothing
+    space + 1, …                          -> counts; see `ranked_set`
+
+Behind its one byte, the first part is laid out as a value index on (group_by, score) would be, and
+queries read it as one. It is written at once; the counts are brought in line once for all that the
+transaction did, before it commits or asks for a rank itself.
 
 Source:
     1901.04452, section 6.1, "RANK indexes"; `RankIndexMaintainer` of the Record Layer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
-from glasshouse.errors import QueryError, RecordError
-from glasshouse.records.engines.engine import Row
-from glasshouse.records.indexes import ranked_set
+from glasshouse.errors import CorruptionError, QueryError, RecordError, SchemaError
+from glasshouse.records.engines.engine import Row, Transaction
 from glasshouse.records.indexes.asking import ask, load_each
-from glasshouse.records.indexes.grouping import compile_group, compile_groups
+from glasshouse.records.indexes.grouping import compile_group, compile_grouped_keys, end_of_group
 from glasshouse.records.indexes.index import Index, Maintainer
+from glasshouse.records.indexes.ranked_set import RankedSet, check
 from glasshouse.records.schema.keys import Key
-from glasshouse.records.schema.packing import compile_keys, compile_values
+from glasshouse.records.schema.packing import compile_values
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.store import RecordStore
-from glasshouse.records.tuples import read_columns
+from glasshouse.records.tuples import read_columns, strinc
 
 LOWEST = bytes([0])
 """What stands before the rows of level 0, after the index's space."""
+
+_KEPT = "rank"
+_PAGE = 256
+
+Member = tuple[bytes, bytes]
+"""A packed group; a packed score and a record id."""
 
 
 @dataclass(frozen=True)
 class RankIndex(Index):
     """Records ranked by a score, each group by itself; ties rank by primary key.
 
-    RankIndex("by_loss", Run, Run.loss)
-    RankIndex("best_first", Run, desc(Run.score), group_by=Run.study)
+        RankIndex("by_loss", Run, Run.loss)
+        RankIndex("best_first", Run, desc(Run.score), group_by=Run.study)
+        RankIndex("tries", Run, nest(fan_out(Run.tries), "time"),
+                  group_by=nest(fan_out(Run.tries), "task"))
+
+    A score that fans out ranks each element. Where group and score are fields of the same element,
+    say `nest` for both.
     """
 
     score: Any
@@ -42,6 +58,10 @@ class RankIndex(Index):
     """A key expression; without, there is one group."""
 
     kind: ClassVar[str] = "rank"
+
+    def __post_init__(self) -> None:
+        if not self.columns()["score"]:
+            raise SchemaError(f"index {self.name!r} ranks by no columns; give it a score")
 
     def columns(self) -> Mapping[str, Key]:
         """The groups and the score."""
@@ -53,11 +73,26 @@ class RankIndex(Index):
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""
-        return RankMaintainer(
-            self.key_for(self.group_by, record_type),
-            self.key_for(self.score, record_type),
-            type_number,
-        )
+        group_by = self.key_for(self.group_by, record_type)
+        score = self.key_for(self.score, record_type)
+        return RankMaintainer(compile_grouped_keys(group_by, score, type_number))
+
+    def check(self, transaction: Transaction, space: bytes) -> Iterator[str]:
+        """What is wrong with the counts, in words: each must be that of the rows it stands for."""
+        yield from check(transaction, space, end_of_group(self.columns()["group_by"]))
+
+    def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
+        """The record that a row stands there for; None for a count."""
+        if not key.startswith(LOWEST):
+            return None
+        columns = self.columns()
+        end = end_of_group((*columns["group_by"], *columns["score"]))
+        return key[end(key, len(LOWEST)) :]
+
+    @cached_property
+    def pack_group(self) -> Callable[[Sequence[Any]], bytes]:
+        """From a group's values to their bytes."""
+        return compile_group(self, self.group_by)
 
     def pack_score(self, score: Sequence[Any]) -> bytes:
         """The bytes of a score, or of its first columns.
@@ -66,128 +101,279 @@ class RankIndex(Index):
             QueryError: If it does not fit.
         """
         try:
-            return compile_values(self.columns()["score"], f"a score of {self.name!r}")(score)
+            return self._pack_score(score)
         except RecordError as error:
             raise QueryError(str(error)) from None
+
+    @cached_property
+    def _pack_score(self) -> Callable[[Sequence[Any]], bytes]:
+        return compile_values(self.columns()["score"], f"a score of index {self.name!r}")
 
 
 class RankMaintainer:
     """Adds and removes members of the ranked sets of a record's groups."""
 
-    def __init__(self, group_by: Key, score: Key, type_number: int) -> None:
-        self._groups = compile_groups(group_by, type_number)
-        self._scores = compile_keys(score, type_number)
+    def __init__(self, scores: Callable[[Any], list[Member]]) -> None:
+        self._scores = scores
 
-    def members(self, record: Any, record_id: bytes) -> dict[tuple[bytes, bytes], None]:
-        """Groups with the member of each, once though an element may come twice."""
-        return dict.fromkeys(
-            (group, score + record_id)
-            for group in self._groups(record)
-            for score in self._scores(record)
-        )
+    def members(self, record: Any, record_id: bytes) -> set[Member]:
+        """Each member that the record gives, once though an element may come twice."""
+        return {(group, score + record_id) for group, score in self._scores(record)}
 
     def update(
         self, context: Context, space: bytes, record_id: bytes, old: Any | None, new: Any | None
     ) -> None:
         """Remove what only the old record gives, add what only the new one gives."""
-        before = {} if old is None else self.members(old, record_id)
-        after = {} if new is None else self.members(new, record_id)
-        for group, member in before.keys() - after.keys():
-            ranked_set.remove(context.transaction, space, group, member)
-        for group, member in after.keys() - before.keys():
-            ranked_set.add(context.transaction, space, group, member)
+        before = set() if old is None else self.members(old, record_id)
+        after = set() if new is None else self.members(new, record_id)
+        if before == after:
+            return
+        kept, transaction = _changes(context, space), context.transaction
+        for group, member in before - after:
+            transaction.clear(space + LOWEST + group + member)
+            _keep(kept, group, member, is_added=False)
+        for group, member in after - before:
+            transaction.set(space + LOWEST + group + member, b"")
+            _keep(kept, group, member, is_added=True)
+
+    def insert_all(
+        self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
+    ) -> None:
+        """Add the members of many new records."""
+        kept, begin, rows = _changes(context, space), space + LOWEST, []
+        for record_id, record in zip(record_ids, records, strict=True):
+            for group, member in self.members(record, record_id):
+                rows.append(begin + group + member)
+                _keep(kept, group, member, is_added=True)
+        context.transaction.set_all(dict.fromkeys(rows, b""))
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """The rows of level 0."""
         return [(LOWEST + group + member, b"") for group, member in self.members(record, record_id)]
 
 
-def rank_of_score(store: RecordStore, name: str, *score: Any, group: Sequence[Any] = ()) -> int:
-    """How many records of a group have a smaller score: the rank of the first that has this one.
+_Changes = dict[bytes, dict[bytes, bool]]
+"""Of each group, the members that came or went and are not counted yet."""
+
+
+def _changes(context: Context, space: bytes) -> _Changes:
+    """What is not counted yet of an index; it is counted before the transaction commits."""
+    name = (_KEPT, space)
+    if not context.deferred(name):
+        kept: _Changes = {}
+        context.kept[name] = kept
+        context.before_commit(name, lambda transaction: _count(transaction, space, kept))
+    return context.kept[name]
+
+
+def _keep(kept: _Changes, group: bytes, member: bytes, *, is_added: bool) -> None:
+    changes = kept.setdefault(group, {})
+    if changes.setdefault(member, is_added) is not is_added:
+        del changes[member]  # it came and went
+
+
+def _count(transaction: Transaction, space: bytes, kept: _Changes) -> None:
+    for group, changes in kept.items():
+        RankedSet(transaction, space, group).count(changes)
+
+
+def rank_of_score(
+    store: RecordStore,
+    name: str,
+    *score: Any,
+    group: Sequence[Any] = (),
+    snapshot: bool = False,
+) -> int:
+    """How many records of a group stand before a score: the rank of the first that has it.
+
+    Args:
+        store: The store.
+        name: Of a rank index.
+        score: A score, which need not be there, or its first columns.
+        group: The values of one group, if the index has groups.
+        snapshot: Whether asking may go without conflicts; else whoever adds a record to the group
+            conflicts with a transaction that asks and writes.
 
     Raises:
         SchemaError: If there is no such index or it is not built.
         QueryError: If it is of another kind, or score or group do not fit.
     """
-    index, space, packed = _asked(store, name, group)
-    return ranked_set.rank(store.transaction, space, packed, index.pack_score(score))
+    index, members, _ = _asked(store, name, group, snapshot=snapshot)
+    return members.rank(index.pack_score(score))
 
 
-def rank_of(store: RecordStore, name: str, record: Any, *, group: Sequence[Any] = ()) -> int | None:
-    """The rank of a record in a group, by its smallest score there; None if it has none.
+def rank_of(
+    store: RecordStore,
+    name: str,
+    record: Any,
+    *,
+    group: Sequence[Any] | None = None,
+    snapshot: bool = False,
+) -> int | None:
+    """The rank of a record in its group, by its first score there; None if it is not ranked.
+
+    Args:
+        store: The store.
+        name: Of a rank index.
+        record: As it is stored.
+        group: The values of the group, for a record that is in several.
+        snapshot: Whether asking may go without conflicts.
 
     Raises:
-        SchemaError, QueryError: As for `rank_of_score`.
+        SchemaError, QueryError: As for `rank_of_score`; or if the record is in several groups.
     """
-    _, space, packed = _asked(store, name, group)
+    index, space = ask(store, name, RankIndex)
     plan = store.extent(type(record)).plan
     here = next((one for one in plan.indexes if one.index.name == name), None)
     if here is None:
         raise QueryError(f"index {name!r} does not cover {type(record).__name__}")
-    record_id = plan.packed_number + plan.primary_key(record)
-    rows = [row for row, _ in here.maintainer.entries(record, record_id)]
-    mine = sorted(row[len(LOWEST) + len(packed) :] for row in rows if row[1:].startswith(packed))
-    if not mine or store.transaction.get(space + LOWEST + packed + mine[0]) is None:
+    assert isinstance(here.maintainer, RankMaintainer)
+    found = here.maintainer.members(record, plan.packed_number + plan.primary_key(record))
+    if group is not None:
+        packed = index.pack_group(group)
+        found = {one for one in found if one[0] == packed}
+    if len({of for of, _ in found}) > 1:
+        raise QueryError(f"the record is in several groups of index {name!r}; name one by group=…")
+    if not found:
         return None
-    return ranked_set.rank(store.transaction, space, packed, mine[0])
+    of, member = min(found)
+    if store.transaction.get(space + LOWEST + of + member, snapshot=snapshot) is None:
+        return None
+    return _members(store, space, of, snapshot=snapshot).rank(member)
+
+
+def kth(
+    store: RecordStore, name: str, rank: int, *, group: Sequence[Any] = (), snapshot: bool = False
+) -> Any | None:
+    """The record of a rank; None if there are not as many. Negative ranks count from the end.
+
+    Raises:
+        SchemaError, QueryError: As for `rank_of_score`.
+        CorruptionError: As for `by_rank`.
+    """
+    if rank < 0:
+        rank += num_ranked(store, name, group=group, snapshot=snapshot)
+    if rank < 0:
+        return None
+    return next(by_rank(store, name, rank, rank + 1, group=group, snapshot=snapshot), None)
 
 
 def by_rank(
-    store: RecordStore, name: str, first: int, last: int, *, group: Sequence[Any] = ()
+    store: RecordStore,
+    name: str,
+    first: int,
+    last: int,
+    *,
+    group: Sequence[Any] = (),
+    snapshot: bool = False,
 ) -> Iterator[Any]:
     """The records of ranks first <= rank < last, in order.
 
     Raises:
         SchemaError, QueryError: As for `rank_of_score`.
+        CorruptionError: If a record is not there or the counts are wrong.
     """
-    index, space, packed = _asked(store, name, group)
-    member = ranked_set.member_at(store.transaction, space, packed, max(0, first))
-    if member is None or last <= first:
+    index, members, begin = _asked(store, name, group, snapshot=snapshot)
+    first = max(first, 0)
+    member = members.member_at(first) if first < last else None
+    if member is None:
         return
-    yield from load_each(
-        store, _ids_from(store, index, space + LOWEST + packed, member, last - first)
-    )
+    end_of = end_of_group(index.columns()["score"])
+    rows = _rows_from(store.transaction, begin, member, last - first, snapshot=snapshot)
+    ids = (row[end_of(row, 0) :] for row in rows)
+    for rank, record in enumerate(load_each(store, ids), start=first):
+        if record is None:
+            raise CorruptionError(
+                f"index {name!r} ranks a record at {rank} that is not there; scrub the store"
+            )
+        yield record
 
 
-def kth(store: RecordStore, name: str, rank: int, *, group: Sequence[Any] = ()) -> Any | None:
-    """The record of a rank; None if there are not as many. Negative ranks count from the end.
+def score_at(
+    store: RecordStore, name: str, rank: int, *, group: Sequence[Any] = (), snapshot: bool = False
+) -> Any | None:
+    """The score of a rank, a tuple if it has several columns; None if there are not as many.
+
+    Raises:
+        SchemaError, QueryError: As for `rank_of_score`.
+        CorruptionError: If the counts are wrong.
+    """
+    index, members, _ = _asked(store, name, group, snapshot=snapshot)
+    rank += members.size() if rank < 0 else 0
+    member = members.member_at(rank) if rank >= 0 else None
+    if member is None:
+        return None
+    directions = [column.descending for column in index.columns()["score"]]
+    values, _ = read_columns(member, directions)
+    return values[0] if len(values) == 1 else values
+
+
+def count_between(
+    store: RecordStore,
+    name: str,
+    first: Any,
+    last: Any,
+    *,
+    group: Sequence[Any] = (),
+    snapshot: bool = False,
+) -> int:
+    """How many records of a group stand from a score to another, both included.
+
+    Args:
+        store: The store.
+        name: Of a rank index.
+        first: The score that comes first in the index's order; a tuple if it has several columns.
+        last: The one that comes last.
+        group: The values of one group, if the index has groups.
+        snapshot: Whether asking may go without conflicts.
 
     Raises:
         SchemaError, QueryError: As for `rank_of_score`.
     """
-    if rank < 0:
-        rank += num_ranked(store, name, group=group)
-        if rank < 0:
-            return None
-    return next(by_rank(store, name, rank, rank + 1, group=group), None)
+    index, members, _ = _asked(store, name, group, snapshot=snapshot)
+    begin, end = (
+        index.pack_score(score if isinstance(score, tuple) else (score,)) for score in (first, last)
+    )
+    return max(0, members.rank(strinc(end)) - members.rank(begin))
 
 
-def num_ranked(store: RecordStore, name: str, *, group: Sequence[Any] = ()) -> int:
+def num_ranked(
+    store: RecordStore, name: str, *, group: Sequence[Any] = (), snapshot: bool = False
+) -> int:
     """How many records a group has.
 
     Raises:
         SchemaError, QueryError: As for `rank_of_score`.
     """
-    _, space, packed = _asked(store, name, group)
-    return ranked_set.size(store.transaction, space, packed)
+    return _asked(store, name, group, snapshot=snapshot)[1].size()
 
 
-def _asked(store: RecordStore, name: str, group: Sequence[Any]) -> tuple[RankIndex, bytes, bytes]:
+def _asked(
+    store: RecordStore, name: str, group: Sequence[Any], *, snapshot: bool
+) -> tuple[RankIndex, RankedSet, bytes]:
+    """An index, the members of one of its groups, and what their rows begin with."""
     index, space = ask(store, name, RankIndex)
-    return index, space, compile_group(index, index.group_by)(group)
+    packed = index.pack_group(group)
+    return index, _members(store, space, packed, snapshot=snapshot), space + LOWEST + packed
 
 
-def _ids_from(
-    store: RecordStore, index: RankIndex, prefix: bytes, member: bytes, most: int
+def _members(store: RecordStore, space: bytes, group: bytes, *, snapshot: bool) -> RankedSet:
+    """The members of a group, counted."""
+    context, name = store.context, (_KEPT, space)
+    if context.forget(name):
+        _count(context.transaction, space, context.kept.pop(name))
+    return RankedSet(context.transaction, space, group, snapshot=snapshot)
+
+
+def _rows_from(
+    transaction: Transaction, prefix: bytes, member: bytes, most: int, *, snapshot: bool
 ) -> Iterator[bytes]:
-    """The record ids of so many rows of level 0 from a member on."""
-    directions = [column.descending for column in index.columns()["score"]]
-    first = prefix + member
+    """So many members from one on."""
+    begin, end = prefix + member, strinc(prefix)
     while most > 0:
-        limit = min(most, 256)
-        rows = store.transaction.get_range(first, prefix + b"\xff", limit=limit)
-        for key, _ in rows:
-            yield key[read_columns(key, directions, len(prefix))[1] :]
+        limit = min(most, _PAGE)
+        rows = transaction.get_range(begin, end, limit=limit, snapshot=snapshot)
+        yield from [key[len(prefix) :] for key, _ in rows]
         if len(rows) < limit:
             return
-        first, most = rows[-1][0] + b"\x00", most - limit
+        begin, most = rows[-1][0] + b"\x00", most - limit

@@ -1,194 +1,312 @@
 """A sorted set in the store that knows the rank of each member: a skip list of counts.
 
-Level 0 has a row for every member. Each higher level has a row, a *finger*, for about one in
-thirty-two of the members below, whose value counts the members from it up to the next finger; a
-head row before the first finger counts those before it. Which members are fingers is decided by a
-hash, so that the same members always make the same list.
+    space + 0, group, member    -> nothing
+    space + n, group, finger    -> members from the finger up to the next one of level n
+    space + n, group            -> members before the first finger of level n: the *head*
 
-Most insertions only add one to a finger of each level, blindly, so that insertions in different
-places do not conflict. Whoever adds to a finger conflicts with whoever splits it (a new finger
-between it and the member) or removes it, and with nobody else.
+Each level has about one in sixty-four of the members below as fingers. Which they are is decided by
+a hash, so that the same members always make the same list. A head that is not there counts zero.
+
+Adding a member that is no finger adds one to the finger before it on every level, blindly, so that
+writers in different places, or in the same one, do not conflict. Each change of a count conflicts
+with two things only: a finger that somebody else puts between it and the member, and the removal of
+the finger itself, which is seen in level 0, where counting changes nothing. A new finger takes its
+part of the count before it, and so also conflicts with those who add to that.
+
+The changes of a transaction are counted together, at its end: members that lie close share most of
+the reading, and what came and went costs nothing.
 
 Source:
     `RankedSet` of the Record Layer; 1901.04452, section 6.1, "RANK indexes"; Pugh 1990, "Skip
     Lists", for the structure.
 """
 
-from collections.abc import Iterator
+import struct
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from zlib import crc32
 
-from glasshouse.records.engines.engine import Mutation, Transaction
-from glasshouse.records.indexes.aggregate import pack_number, unpack_number
+from glasshouse.errors import CorruptionError
+from glasshouse.records.engines.engine import Mutation, Row, Transaction
+from glasshouse.records.indexes.paging import rows_under
+from glasshouse.records.tuples import strinc
 
-FAN_OUT_BITS = 5
-"""One in two to this power of a level's members is on the next."""
+FAN_OUT_BITS = 6
+"""One in two to this power of a level's members is a finger of the next level."""
 
-NUM_LEVELS = 5
-"""Level 0 and those of fingers: a finger of the highest counts about a million members."""
+NUM_LEVELS = 4
+"""Level 0 and those of fingers: one of the highest counts about 260,000 members."""
 
-_ONE, _MINUS_ONE = pack_number(1), pack_number(-1)
+COUNT_BYTES = 8
+
 _CHUNK = 64
-_MEETING = b"\xfe"
-"""Under this, fingers are met by who adds to them and who removes them; nothing stands there."""
+_numbers = struct.Struct("<q").iter_unpack
+_GOLDEN = 0x9E3779B1
+_MASK = (1 << 32) - 1
 
 
-def level_space(space: bytes, level: int) -> bytes:
-    """What the rows of a level begin with."""
-    return space + bytes([level])
+def height_of(member: bytes, bits: int = FAN_OUT_BITS) -> int:
+    """The highest level that a member is on."""
+    # Checksums of keys that count upwards have patterns in their low bits; the product has none in
+    # its high ones.
+    mixed = crc32(member) * _GOLDEN & _MASK
+    return min(NUM_LEVELS - 1, (32 - mixed.bit_length()) // bits)
 
 
-def num_levels_of(member: bytes) -> int:
-    """On how many levels above the lowest a member is a finger."""
-    trailing = crc32(member) | 1 << 31
-    return min(NUM_LEVELS - 1, ((trailing & -trailing).bit_length() - 1) // FAN_OUT_BITS)
+class RankedSet:
+    """The ranked set of one group, in one transaction."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        space: bytes,
+        group: bytes = b"",
+        *,
+        bits: int = FAN_OUT_BITS,
+        snapshot: bool = False,
+    ) -> None:
+        """A view; nothing is read yet.
+
+        Args:
+            transaction: Read and written through this.
+            space: What all rows of the set begin with.
+            group: The packed group whose set it is.
+            bits: Of the fan-out; one set keeps to one number.
+            snapshot: Whether questions may go without conflicts.
+        """
+        self._transaction = transaction
+        self._levels = [space + bytes((level,)) + group for level in range(NUM_LEVELS)]
+        self._cut = len(self._levels[0])
+        self._bits = bits
+        self._snapshot = snapshot
+
+    def change(self, changes: Mapping[bytes, bool]) -> None:
+        """Add members that are not there, and remove some that are.
+
+        Args:
+            changes: Members, and whether each is to be there.
+        """
+        for member, is_added in changes.items():
+            key = self._levels[0] + member
+            if is_added:
+                self._transaction.set(key, b"")
+            else:
+                self._transaction.clear(key)
+        self.count(changes)
+
+    def count(self, changes: Mapping[bytes, bool]) -> None:
+        """Bring the counts in line with members that came and went in level 0 already.
+
+        Args:
+            changes: Members, and whether each is there now.
+        """
+        if not changes:
+            return
+        members = sorted(changes)
+        fingers: list[dict[bytes, bytes]] = [{} for _ in range(NUM_LEVELS)]
+        self._find(NUM_LEVELS - 1, members, b"", fingers)
+        steps = [(member, changes[member], height_of(member, self._bits)) for member in members]
+        for level in range(1, NUM_LEVELS):
+            self._count_level(level, steps, fingers[level])
+
+    def rank(self, bound: bytes) -> int:
+        """How many members lie below a bound, which need not be a member."""
+        total, finger = 0, b""
+        for level in range(NUM_LEVELS - 1, 0, -1):
+            rows = self._rows(level, finger, bound)
+            if rows:
+                total += _total(rows[:-1])
+                finger = rows[-1][0][self._cut :]
+        return total + len(self._rows(0, finger, bound))
+
+    def member_at(self, rank: int) -> bytes | None:
+        """The member with so many others below it; None if there are not as many.
+
+        Raises:
+            CorruptionError: If a count promises members that are not there.
+        """
+        left, finger = rank, b""
+        for level in range(NUM_LEVELS - 1, 0, -1):
+            for key, value in self._rows_from(level, finger):
+                number = _number(value)
+                if left < number:
+                    finger = key[self._cut :]
+                    break
+                left -= number
+            else:
+                if level == NUM_LEVELS - 1:
+                    return None
+                raise self._damaged(rank)
+        prefix = self._levels[0]
+        rows = self._transaction.get_range(
+            prefix + finger, strinc(prefix), limit=left + 1, snapshot=self._snapshot
+        )
+        if left >= len(rows):
+            raise self._damaged(rank)
+        return rows[left][0][self._cut :]
+
+    def size(self) -> int:
+        """How many members there are."""
+        return _total(list(self._rows_from(NUM_LEVELS - 1, b"")))
+
+    def _rows(self, level: int, begin: bytes, end: bytes) -> list[Row]:
+        prefix = self._levels[level]
+        return self._transaction.get_range(prefix + begin, prefix + end, snapshot=self._snapshot)
+
+    def _rows_from(self, level: int, begin: bytes) -> Iterator[Row]:
+        """The rows of a level from one on, some at a time."""
+        first, end = self._levels[level] + begin, strinc(self._levels[level])
+        while True:
+            rows = self._transaction.get_range(first, end, limit=_CHUNK, snapshot=self._snapshot)
+            yield from rows
+            if len(rows) < _CHUNK:
+                return
+            first = rows[-1][0] + b"\x00"
+
+    def _damaged(self, rank: int) -> CorruptionError:
+        return CorruptionError(
+            f"the ranked set at {self._levels[0]!r} counts a member of rank {rank} that is not "
+            "there; check the index and build it again"
+        )
+
+    def _find(
+        self, level: int, members: Sequence[bytes], above: bytes, fingers: list[dict[bytes, bytes]]
+    ) -> None:
+        """Note the last finger before each member, on a level and those below it.
+
+        Args:
+            level: The level.
+            members: Ascending; they have the same last finger on the level above.
+            above: That finger; it is one of this level too.
+            fingers: From members to fingers, for each level.
+        """
+        prefix, get_range = self._levels[level], self._transaction.get_range
+        here = fingers[level]
+        begin, end = prefix + above, prefix + members[-1]
+        parts: dict[bytes, list[bytes]] = {}
+        if len(members) == 1:
+            rows = get_range(begin, end, limit=1, reverse=True, snapshot=True)
+            finger = rows[0][0][self._cut :] if rows else above
+            here[members[0]] = finger
+            parts[finger] = [members[0]]
+        else:
+            found = [key[self._cut :] for key, _ in get_range(begin, end, snapshot=True)]
+            for member in members:
+                place = bisect_left(found, member) - 1
+                finger = here[member] = found[place] if place >= 0 else above
+                parts.setdefault(finger, []).append(member)
+        if level > 1:
+            for finger, part in parts.items():
+                self._find(level - 1, part, finger, fingers)
+
+    def _count_level(
+        self, level: int, steps: Sequence[tuple[bytes, bool, int]], before: Mapping[bytes, bytes]
+    ) -> None:
+        """Count changes on one level, after those below it.
+
+        Args:
+            level: The level.
+            steps: Members that came or went, ascending; whether each came; its highest level.
+            before: The last finger before each, as it was.
+        """
+        transaction, prefix = self._transaction, self._levels[level]
+        gone: dict[bytes, bytes] = {}  # fingers that went, and those that take over their counts
+        more: dict[bytes, int] = {}
+        last: dict[bytes, bytes] = {}
+        fresh: dict[bytes, list[bytes]] = {}
+        for member, is_added, height in steps:
+            finger = before[member]
+            finger = gone.get(finger, finger)
+            number = 1 if is_added else -1
+            if height >= level:
+                if is_added:
+                    fresh.setdefault(finger, []).append(member)
+                else:
+                    gone[member] = finger
+                    number += self._held(prefix + member)
+                    transaction.clear(prefix + member)
+            more[finger] = more.get(finger, 0) + number
+            last[finger] = member
+        for finger, number in more.items():
+            row = prefix + finger
+            transaction.add_read_conflict_range(row + b"\x00", prefix + last[finger])
+            if finger:
+                member = self._levels[0] + finger
+                transaction.add_read_conflict_range(member, member + b"\x00")
+            if finger in fresh:
+                self._split(level, finger, self._held(row) + number, fresh[finger])
+            elif number:
+                transaction.mutate(Mutation.ADD, row, _packed(number))
+
+    def _split(self, level: int, finger: bytes, number: int, fresh: Sequence[bytes]) -> None:
+        """Part the count of a finger with new ones behind it, as the level below tells."""
+        prefix = self._levels[level]
+        below = self._transaction.get_range(
+            self._levels[level - 1] + finger, self._levels[level - 1] + fresh[-1]
+        )
+        keys = [key[self._cut :] for key, _ in below]
+        start = 0
+        for one, following in zip([finger, *fresh], fresh, strict=False):
+            end = bisect_left(keys, following)
+            part = end - start
+            if level > 1:
+                part = _total(below[start:end])
+            self._transaction.set(prefix + one, _packed(part))
+            number -= part
+            start = end
+        self._transaction.set(prefix + fresh[-1], _packed(number))
+
+    def _held(self, row: bytes) -> int:
+        value = self._transaction.get(row)
+        return 0 if value is None else _number(value)
 
 
-def add(transaction: Transaction, space: bytes, group: bytes, member: bytes) -> None:
-    """Add a member that is not there.
+def check(
+    transaction: Transaction,
+    space: bytes,
+    end_of_group: Callable[[bytes, int], int],
+    *,
+    bits: int = FAN_OUT_BITS,
+) -> Iterator[str]:
+    """What is wrong, a sentence each: a count that is not that of the members, or not of a finger.
 
     Args:
-        transaction: The transaction.
-        space: What all rows of the index begin with.
-        group: The packed group whose set it is; may be empty.
-        member: Sorts among the members of the group.
+        transaction: Read through this.
+        space: What all rows of the sets begin with.
+        end_of_group: From a key and the place where its group begins to where it ends.
+        bits: Of the fan-out.
     """
-    height = num_levels_of(group + member)
-    transaction.set(level_space(space, 0) + group + member, b"")
+    group: bytes | None = None
+    fingers: list[bytes] = []
+    counts: list[dict[bytes, int]] = [{} for _ in range(NUM_LEVELS)]
+    for key, _ in rows_under(transaction, space + b"\x00"):
+        if group is None or not key.startswith(group):
+            group = key[: end_of_group(key, 0)]
+            fingers = [group] * NUM_LEVELS
+        height = height_of(key[len(group) :], bits)
+        for level in range(1, NUM_LEVELS):
+            if level <= height:
+                fingers[level] = key
+            counts[level][fingers[level]] = counts[level].get(fingers[level], 0) + 1
     for level in range(1, NUM_LEVELS):
-        head = level_space(space, level) + group
-        finger = _finger_before(transaction, head, member)
-        if level > height:
-            _meet(transaction, finger)
-            transaction.mutate(Mutation.ADD, finger, _ONE)
-            continue
-        held = _count(transaction, finger)
-        before = _num_between(transaction, space, level - 1, group, finger[len(head) :], member)
-        transaction.set(finger, pack_number(before))
-        transaction.set(head + member, pack_number(held - before + 1))
+        for key, value in rows_under(transaction, space + bytes((level,))):
+            number = counts[level].pop(key, 0)
+            if not number and end_of_group(key, 0) < len(key):
+                yield f"level {level} has a finger at {key!r}, which should be none"
+            elif number != _number(value):
+                yield f"level {level} counts {_number(value)} from {key!r} on instead of {number}"
+        for key, number in counts[level].items():
+            yield f"level {level} does not count the {number} from {key!r} on"
 
 
-def remove(transaction: Transaction, space: bytes, group: bytes, member: bytes) -> None:
-    """Remove a member that is there; arguments as for `add`."""
-    height = num_levels_of(group + member)
-    transaction.clear(level_space(space, 0) + group + member)
-    for level in range(1, NUM_LEVELS):
-        head = level_space(space, level) + group
-        finger = _finger_before(transaction, head, member)
-        _meet(transaction, finger)
-        if level > height:
-            transaction.mutate(Mutation.ADD, finger, _MINUS_ONE)
-            continue
-        own = head + member
-        transaction.mutate(Mutation.ADD, finger, pack_number(_count(transaction, own) - 1))
-        transaction.clear(own)
-        transaction.add_write_conflict_range(own + _MEETING, own + _MEETING + b"\x00")
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "little")
 
 
-def rank(transaction: Transaction, space: bytes, group: bytes, bound: bytes) -> int:
-    """How many members of a group lie below a bound, which need not be a member."""
-    total, start = 0, b""
-    for level in range(NUM_LEVELS - 1, 0, -1):
-        head = level_space(space, level) + group
-        rows = transaction.get_range(head + start, head + bound)
-        if rows:
-            total += sum(unpack_number(value) for _, value in rows[:-1])
-            start = rows[-1][0][len(head) :]
-    lowest = level_space(space, 0) + group
-    return total + len(transaction.get_range(lowest + start, lowest + bound))
+def _total(rows: Sequence[Row]) -> int:
+    return sum([number for (number,) in _numbers(b"".join([value for _, value in rows]))])
 
 
-def member_at(transaction: Transaction, space: bytes, group: bytes, place: int) -> bytes | None:
-    """The member with so many others of its group below it; None if there are not as many."""
-    if place < 0:
-        return None
-    left, start = place, b""
-    for level in range(NUM_LEVELS - 1, 0, -1):
-        for finger, count in _fingers(transaction, level_space(space, level) + group, start):
-            start = finger
-            if count > left:
-                break
-            left -= count
-        else:
-            if level == NUM_LEVELS - 1:
-                return None
-    lowest = level_space(space, 0) + group
-    rows = transaction.get_range(lowest + start, lowest + b"\xff", limit=left + 1)
-    return rows[left][0][len(lowest) :] if len(rows) > left else None
-
-
-def size(transaction: Transaction, space: bytes, group: bytes) -> int:
-    """How many members a group has."""
-    head = level_space(space, NUM_LEVELS - 1) + group
-    return sum(count for _, count in _fingers(transaction, head, b""))
-
-
-def check(transaction: Transaction, space: bytes) -> Iterator[str]:
-    """What is wrong with the counts: each must be the sum of what lies below it."""
-    below = [(key[len(space) + 1 :], 1) for key, _ in _rows(transaction, level_space(space, 0))]
-    for level in range(1, NUM_LEVELS):
-        prefix = level_space(space, level)
-        fingers = [
-            (key[len(prefix) :], unpack_number(value)) for key, value in _rows(transaction, prefix)
-        ]
-        sums = [0] * len(fingers)
-        place = -1
-        for member, count in below:
-            while place + 1 < len(fingers) and fingers[place + 1][0] <= member:
-                place += 1
-            if place < 0:
-                yield f"level {level} has no finger before {member!r}"
-            else:
-                sums[place] += count
-        for (member, count), total in zip(fingers, sums, strict=True):
-            if count != total:
-                yield f"level {level} counts {count} from {member!r} on, and there are {total}"
-        below = fingers
-
-
-def _finger_before(transaction: Transaction, head: bytes, member: bytes) -> bytes:
-    """The last finger before a member, or the head; conflicts only if another comes between."""
-    rows = transaction.get_range(head, head + member, limit=1, reverse=True, snapshot=True)
-    finger = rows[0][0] if rows else head
-    transaction.add_read_conflict_range(finger + b"\x00", head + member + b"\x00")
-    return finger
-
-
-def _meet(transaction: Transaction, finger: bytes) -> None:
-    """Conflict with who removes a finger, not with who adds to it."""
-    transaction.add_read_conflict_range(finger + _MEETING, finger + _MEETING + b"\x00")
-
-
-def _count(transaction: Transaction, finger: bytes) -> int:
-    held = transaction.get(finger)
-    return 0 if held is None else unpack_number(held)
-
-
-def _num_between(
-    transaction: Transaction, space: bytes, level: int, group: bytes, begin: bytes, end: bytes
-) -> int:
-    """Members from a finger up to a bound, by the rows of the level below."""
-    prefix = level_space(space, level) + group
-    rows = transaction.get_range(prefix + begin, prefix + end)
-    return len(rows) if level == 0 else sum(unpack_number(value) for _, value in rows)
-
-
-def _fingers(transaction: Transaction, head: bytes, start: bytes) -> Iterator[tuple[bytes, int]]:
-    """The fingers of a level from one on, with their counts."""
-    first, end = head + start, head + b"\xff"
-    while True:
-        rows = transaction.get_range(first, end, limit=_CHUNK)
-        for key, value in rows:
-            yield key[len(head) :], unpack_number(value)
-        if len(rows) < _CHUNK:
-            return
-        first = rows[-1][0] + b"\x00"
-
-
-def _rows(transaction: Transaction, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    first, end = prefix, prefix + b"\xff"
-    while True:
-        rows = transaction.get_range(first, end, limit=1024)
-        yield from rows
-        if len(rows) < 1024:
-            return
-        first = rows[-1][0] + b"\x00"
+def _packed(number: int) -> bytes:
+    """A number as additions take it: a negative one as its two's complement."""
+    return (number % (1 << 8 * COUNT_BYTES)).to_bytes(COUNT_BYTES, "little")
