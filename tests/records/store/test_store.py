@@ -191,3 +191,16 @@ class TestIndexes:
         assert handle.run(lambda store: list(store.scan(Order))) == [
             truth[number] for number in sorted(truth)
         ]
+
+
+class TestNeighbours:
+    def test_do_not_share_what_begins_alike(self):
+        """The bytes of "a" begin those of "a\\0", and yet they are two tenants and two keys."""
+        with Database.open("memory:") as database:
+            one, other = (database.store(SHOP, Subspace(("shop", name))) for name in ("a", "a\0"))
+            for store in (one, other):
+                store.save(Order(1, "ada"), Customer("a", "x"), Customer("a\0", "y"))
+            assert one.read(lambda store: list(store.scan(Customer, "a"))) == [Customer("a", "x")]
+            one.run(lambda store: store.delete_all())
+            assert one.load(Order, 1) is None
+            assert other.load(Order, 1) == Order(1, "ada")

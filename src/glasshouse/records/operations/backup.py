@@ -24,7 +24,7 @@ from glasshouse.records.operations.copy_file import (
 )
 from glasshouse.records.store.header import CATALOGUE, decode_header
 from glasshouse.records.store.layout import HEADER, RESTORING
-from glasshouse.records.tuples import strinc
+from glasshouse.records.tuples import end_of
 
 _PAGE = 1_000
 _BYTES_AT_ONCE = 1_000_000
@@ -58,7 +58,7 @@ def backup(engine: Engine, prefix: bytes, path: Path) -> Totals:
         try:
             with draft.open("wb") as file:
                 writer = Writer(file, _about(engine, transaction, prefix))
-                begin, end = prefix, strinc(prefix)
+                begin, end = prefix, end_of(prefix)
                 while True:
                     rows = transaction.get_range(begin, end, limit=_PAGE, snapshot=True)
                     writer.add([(key[len(prefix) :], value) for key, value in rows])
@@ -131,9 +131,9 @@ def _begin(transaction: Transaction, prefix: bytes, totals: Totals, *, overwrite
                 f"another backup is half restored at {prefix!r}; restore that one again, or "
                 "overwrite it"
             )
-    elif transaction.get_range(prefix, strinc(prefix), limit=1) and not overwrite:
+    elif transaction.get_range(prefix, end_of(prefix), limit=1) and not overwrite:
         raise BackupError(f"there is something at {prefix!r} already; overwrite it if it may go")
-    transaction.clear_range(prefix, strinc(prefix))
+    transaction.clear_range(prefix, end_of(prefix))
     mark = _Mark(totals.digest, b"")
     transaction.set(prefix + RESTORING, msgspec.msgpack.encode(mark))
     return mark

@@ -8,7 +8,7 @@ from glasshouse.records.engines.engine import Engine, Row
 from glasshouse.records.store import codec
 from glasshouse.records.store.header import Header, decode_header, recall_schema
 from glasshouse.records.store.layout import HEADER, INDEXES, RECORDS
-from glasshouse.records.tuples import pack_int, strinc
+from glasshouse.records.tuples import end_of, pack_int
 
 _PAGE = 2_000
 
@@ -59,7 +59,7 @@ def stats(engine: Engine, prefix: bytes) -> StoreStats:
         found = _extent(engine, prefix + INDEXES + pack_int(number), name, is_records=False)
         state = header.state(name).value if name in kinds else "dropped"
         indexes.append(Extent(name, found.rows, found.bytes, state=state, kind=kinds.get(name, "")))
-    total = sum(len(key) + len(value) for key, value in rows_of(engine, prefix, strinc(prefix)))
+    total = sum(len(key) + len(value) for key, value in rows_of(engine, prefix, end_of(prefix)))
     return StoreStats(header.schema, header.version, header.format, types, indexes, total)
 
 
@@ -97,7 +97,7 @@ def rows_of(engine: Engine, begin: bytes, end: bytes) -> Iterator[Row]:
 
 def _extent(engine: Engine, prefix: bytes, name: str, *, is_records: bool) -> Extent:
     num_rows = num_bytes = num_records = 0
-    for key, value in rows_of(engine, prefix, strinc(prefix)):
+    for key, value in rows_of(engine, prefix, end_of(prefix)):
         num_rows += 1
         num_bytes += len(key) + len(value)
         num_records += not value.startswith(codec.PART)

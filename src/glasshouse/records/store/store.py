@@ -26,7 +26,7 @@ from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan, Layout
 from glasshouse.records.store.opening import Opened, open_header
 from glasshouse.records.store.reading import Extent, extent_of, read_page, read_record, read_rows
 from glasshouse.records.store.writable import is_built
-from glasshouse.records.tuples import Versionstamp, strinc
+from glasshouse.records.tuples import Versionstamp, end_of
 
 R = TypeVar("R", bound=Record)
 
@@ -194,7 +194,7 @@ class RecordStore:
     def delete_all(self) -> None:
         """Remove every record, by one range clear; the store itself and its header stay."""
         self.context.forget_under(self.prefix)
-        self.transaction.clear_range(self.prefix + RECORDS, strinc(self.prefix))
+        self.transaction.clear_range(self.prefix + RECORDS, end_of(self.prefix))
 
     def scan(self, record_type: type[R], *key: Any, snapshot: bool = False) -> Iterator[R]:
         """All records of a type in the order of their primary keys.
@@ -206,7 +206,7 @@ class RecordStore:
         """
         extent = self.extent(record_type)
         begin = extent.prefix + extent.plan.pack_key(key)
-        end, limit = strinc(begin), 32
+        end, limit = end_of(begin), 32
         while True:
             page = read_page(self.transaction, extent, begin, end, limit=limit, snapshot=snapshot)
             yield from page.records

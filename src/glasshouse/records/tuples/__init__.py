@@ -7,6 +7,7 @@ codes        the first byte of each kind
 """
 
 from glasshouse.records.tuples.packing import (
+    end_of,
     invert,
     pack,
     pack_bool,
@@ -33,6 +34,7 @@ from glasshouse.records.tuples.values import Single, Versionstamp
 __all__ = [
     "Single",
     "Versionstamp",
+    "end_of",
     "invert",
     "pack",
     "pack_bool",

@@ -222,6 +222,14 @@ def range_of(elements: Sequence[Any] = (), prefix: bytes = b"") -> tuple[bytes, 
     return begin + b"\x00", begin + b"\xff"
 
 
+def end_of(prefix: bytes) -> bytes:
+    """The first key behind all tuples that begin with packed elements, and behind those alone.
+
+    `strinc` would not do: what begins with the bytes of "a" may be of "a\\0", where an ff follows.
+    """
+    return prefix + b"\xff"
+
+
 def strinc(prefix: bytes) -> bytes:
     """The first key that does not begin with a prefix, behind those that do.
 
