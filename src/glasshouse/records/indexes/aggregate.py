@@ -1,34 +1,46 @@
 """Aggregate indexes: counts, sums and extremes of groups, kept by atomic operations.
 
-A row is (group) -> number. Writers add to it without reading it, so they never conflict, however
-many count into one group. A group that has become empty keeps a row of zero, which readers pass by
-and `scrub` may remove.
+    space + group -> count (8 bytes); for a sum, how many were added up (8) and their sum (16);
+                     for an extreme, the packed value
+
+Writers add to a row without reading it, so they never conflict, however many count into one group;
+a transaction adds to each row once. A group that has become empty keeps a row of zero, which
+readers pass by. Numbers are little-endian, negative ones in two's complement.
 
 Source:
     1901.04452, section 6.1, "atomic mutation indexes"; COUNT, COUNT_UPDATES, COUNT_NOT_NULL, SUM,
-    MIN_EVER and MAX_EVER of the Record Layer.
+    MIN_EVER and MAX_EVER of the Record Layer. Differs: there a sum of zero looks like an empty
+    group, and sums wrap around at 64 bits.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from glasshouse.errors import QueryError, RecordError, SchemaError
-from glasshouse.records.engines.engine import Mutation, Row
+from glasshouse.records.engines.engine import Mutation, Row, Transaction
 from glasshouse.records.expressions.types import without_none
 from glasshouse.records.indexes.asking import ask
-from glasshouse.records.indexes.grouping import compile_group, compile_groups
+from glasshouse.records.indexes.grouping import (
+    compile_group,
+    compile_grouped_values,
+    compile_groups,
+)
 from glasshouse.records.indexes.index import Index, Maintainer
-from glasshouse.records.schema.keys import Key, evaluate
-from glasshouse.records.schema.packing import compile_keys, compile_values
+from glasshouse.records.indexes.pending import pending, settle
+from glasshouse.records.schema.keys import Key
+from glasshouse.records.schema.packing import column_packer, compile_values
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.store import RecordStore
-from glasshouse.records.tuples import read_columns, unpack
+from glasshouse.records.tuples import read_columns, strinc, unpack
 
-_WIDTH = 8
-_SIGN = 1 << 63
+COUNT_BYTES = 8
+SUM_BYTES = 24
+_ADDED = 1 << 64
+_LARGEST = 1 << 96
+"""Of one number that is added up: two thousand million of them fit."""
+_FEWEST, _MOST = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,10 @@ class AggregateIndex(Index):
 
     _: KW_ONLY
     group_by: Any = ()
-    """A key expression; without, there is one group. One that fans out counts each element."""
+    """A key expression; without, there is one group. One that fans out counts each element.
+
+    Where groups and `of` are fields of the same element, say `nest` for both.
+    """
 
     kind: ClassVar[str] = "aggregate"
 
@@ -49,6 +64,10 @@ class AggregateIndex(Index):
         """The bytes of a group, or of all that begin with these values."""
         key = self.columns()["group_by"]
         return compile_values(key, f"a group of index {self.name!r}")(group)
+
+    def read(self, packed: bytes | None) -> Any:
+        """What a row says; a missing one is that of a group which never was."""
+        raise SchemaError(f"an index of kind {self.kind} has no rows")
 
 
 @dataclass(frozen=True)
@@ -62,7 +81,7 @@ class CountIndex(AggregateIndex):
 
     _: KW_ONLY
     of: Any = None
-    """Count only records that have a value here."""
+    """Count only what has a value here; each value, if it fans out."""
 
     kind: ClassVar[str] = "count"
 
@@ -73,16 +92,19 @@ class CountIndex(AggregateIndex):
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""
-        groups = compile_groups(self.key_for(self.group_by, record_type), type_number)
+        group_by = self.key_for(self.group_by, record_type)
         if self.of is None:
-            return Adder(lambda record: [(group, 1) for group in groups(record)])
-        values = evaluate(self.key_for(self.of, record_type), type_number)
+            groups = compile_groups(group_by, type_number)
+            return Adder(lambda record: [(group, 1) for group in groups(record)], COUNT_BYTES)
+        grouped = compile_grouped_values(group_by, self.key_for(self.of, record_type), type_number)
+        return Adder(
+            lambda record: [(group, 1) for group, row in grouped(record) if None not in row],
+            COUNT_BYTES,
+        )
 
-        def contributions(record: Any) -> list[tuple[bytes, int]]:
-            held = sum(None not in row for row in values(record))
-            return [(group, held) for group in groups(record)] if held else []
-
-        return Adder(contributions)
+    def read(self, packed: bytes | None) -> int:
+        """The count."""
+        return unpack_number(packed or b"")
 
 
 @dataclass(frozen=True)
@@ -96,17 +118,24 @@ class CountUpdatesIndex(AggregateIndex):
         groups = compile_groups(self.key_for(self.group_by, record_type), type_number)
         return UpdateCounter(groups)
 
+    def read(self, packed: bytes | None) -> int:
+        """The count."""
+        return unpack_number(packed or b"")
+
 
 @dataclass(frozen=True)
 class SumIndex(AggregateIndex):
-    """The sum of a whole number over each group's records.
+    """The sum of a number over each group's records, and its mean.
 
-    Sums are exact within 64 bits and wrap around beyond. Floats have no sum that does not depend on
-    the order of writing; give `scale` to add them as whole multiples of 1 / scale.
+        SumIndex("tokens", Run, Run.tokens, group_by=Run.study)
+        SumIndex("hours", Run, Run.hours, scale=1000)
+
+    Floats have no sum that is the same in whatever order they come and go; with `scale` they are
+    added as the nearest whole multiples of 1 / scale, exactly. Sums hold 127 bits, numbers 96.
     """
 
-    of: Any = None
-    """The number to add up; a missing one adds nothing."""
+    of: Any
+    """The number to add up, or a fan-out of numbers; a missing one adds nothing."""
     _: KW_ONLY
     scale: int = 1
     """Numbers are multiplied by this and rounded to whole ones; the sum is divided by it."""
@@ -114,14 +143,15 @@ class SumIndex(AggregateIndex):
     kind: ClassVar[str] = "sum"
 
     def __post_init__(self) -> None:
-        column = self.columns()["of"]
-        kinds = [without_none(one.type) for one in column]
-        if len(kinds) != 1 or kinds[0] not in (int, float):
+        kinds = [without_none(one.type) for one in self.columns()["of"]]
+        if len(kinds) != 1 or kinds[0] not in (int, bool, float, Decimal):
             raise SchemaError(f"index {self.name!r} sums one field that holds numbers")
-        if kinds[0] is float and self.scale == 1:
+        if self.scale < 1:
+            raise SchemaError(f"scale={self.scale} of index {self.name!r} must be 1 or more")
+        if kinds[0] in (float, Decimal) and self.scale == 1:
             raise SchemaError(
-                f"index {self.name!r} sums floats, which is exact only as whole multiples of "
-                "something; say scale=1000 to count in thousandths"
+                f"index {self.name!r} sums {kinds[0].__name__}s, which is exact only as whole "
+                "multiples of something; say scale=1000 to count in thousandths"
             )
 
     def columns(self) -> Mapping[str, Key]:
@@ -134,38 +164,65 @@ class SumIndex(AggregateIndex):
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""
-        groups = compile_groups(self.key_for(self.group_by, record_type), type_number)
-        values = evaluate(self.key_for(self.of, record_type), type_number)
+        group_by, of = self.key_for(self.group_by, record_type), self.key_for(self.of, record_type)
+        grouped, scaled = compile_grouped_values(group_by, of, type_number), self.scaled
+        return Adder(
+            lambda record: [
+                (group, scaled(value) * _ADDED + 1)
+                for group, (value,) in grouped(record)
+                if value is not None
+            ],
+            SUM_BYTES,
+        )
 
-        def contributions(record: Any) -> list[tuple[bytes, int]]:
-            total = sum(self.scaled(row[0]) for row in values(record) if row[0] is not None)
-            return [(group, total) for group in groups(record)] if total else []
-
-        return Adder(contributions)
-
-    def scaled(self, value: float) -> int:
+    def scaled(self, value: float | Decimal) -> int:
         """A number as it is added.
 
         Raises:
             RecordError: If it is no number, or too large.
         """
         try:
-            whole = value if self.scale == 1 else round(Decimal(value) * self.scale)
-        except (ValueError, ArithmeticError):
-            raise RecordError(f"{value} cannot be summed by index {self.name!r}") from None
-        if not -_SIGN <= whole < _SIGN:
-            raise RecordError(f"{value} is too large to be summed by index {self.name!r}")
-        return int(whole)
+            above, below = value.as_integer_ratio()
+        except (ValueError, OverflowError, AttributeError):
+            raise RecordError(f"{value!r} cannot be summed by index {self.name!r}") from None
+        whole = (2 * above * self.scale + below) // (2 * below)
+        if not -_LARGEST < whole < _LARGEST:
+            raise RecordError(f"{value!r} is too large to be summed by index {self.name!r}")
+        return whole
+
+    def read(self, packed: bytes | None) -> Any:
+        """The sum."""
+        return self._unscaled(unpack_number(packed or b"") // _ADDED)
+
+    def mean(self, packed: bytes | None) -> Any:
+        """The mean of the numbers that a row adds up; None if there are none."""
+        number = unpack_number(packed or b"")
+        count = number % _ADDED
+        return self._unscaled(number // _ADDED) / count if count else None
+
+    def _unscaled(self, whole: int) -> Any:
+        kind = without_none(self.columns()["of"][0].type)
+        if kind is Decimal:
+            return Decimal(whole) / self.scale
+        return whole if self.scale == 1 else whole / self.scale
 
 
 @dataclass(frozen=True)
 class _ExtremeIndex(AggregateIndex):
     """The smallest or largest value a group has ever had; deletes do not undo it."""
 
-    of: Any = None
-    """The column or columns whose extreme is kept."""
+    of: Any
+    """The column or columns whose extreme is kept; where one is missing, there is nothing."""
 
     mutation: ClassVar[Mutation]
+
+    def __post_init__(self) -> None:
+        of = self.columns()["of"]
+        if not of or any(column.descending for column in of):
+            raise SchemaError(
+                f"index {self.name!r} keeps an extreme; give it columns, and choose the kind "
+                "instead of desc()"
+            )
 
     def columns(self) -> Mapping[str, Key]:
         """With the columns whose extreme is kept."""
@@ -173,11 +230,15 @@ class _ExtremeIndex(AggregateIndex):
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""
-        groups = compile_groups(self.key_for(self.group_by, record_type), type_number)
-        key = self.key_for(self.of, record_type)
-        if any(column.descending for column in key):
-            raise SchemaError(f"index {self.name!r} keeps an extreme; choose the kind, not desc()")
-        return ExtremeKeeper(self.mutation, groups, key, type_number)
+        group_by, of = self.key_for(self.group_by, record_type), self.key_for(self.of, record_type)
+        return ExtremeKeeper(self.mutation, group_by, of, type_number)
+
+    def read(self, packed: bytes | None) -> Any:
+        """The extreme, a tuple if it has several columns; None if there never was a value."""
+        if packed is None:
+            return None
+        values = unpack(packed)
+        return values[0] if len(values) == 1 else values
 
 
 @dataclass(frozen=True)
@@ -199,56 +260,65 @@ class MaxEverIndex(_ExtremeIndex):
 class Adder:
     """Adds what each record contributes to its groups."""
 
-    def __init__(self, contributions: Callable[[Any], list[tuple[bytes, int]]]) -> None:
+    def __init__(
+        self, contributions: Callable[[Any], list[tuple[bytes, int]]], num_bytes: int
+    ) -> None:
         self.contributions = contributions
-        """From a record to its groups and what it adds to each."""
+        """From a record to its groups and what it adds to the number of each one's row."""
+        self._num_bytes = num_bytes
 
     def update(
         self, context: Context, space: bytes, record_id: bytes, old: Any | None, new: Any | None
     ) -> None:
         """Add what is new and take away what is gone; what stays the same touches nothing."""
-        change: Counter[bytes] = Counter()
-        if new is not None:
-            for group, number in self.contributions(new):
-                change[group] += number
-        if old is not None:
-            for group, number in self.contributions(old):
-                change[group] -= number
-        self._add(context, space, change)
+        before = [] if old is None else self.contributions(old)
+        after = [] if new is None else self.contributions(new)
+        if before == after:
+            return
+        kept = pending(context, space, self._write)
+        for group, number in after:
+            kept[group] = kept.get(group, 0) + number
+        for group, number in before:
+            kept[group] = kept.get(group, 0) - number
 
     def insert_all(
         self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
     ) -> None:
-        """One addition for each group, however many records."""
-        change: Counter[bytes] = Counter()
+        """Add what many new records contribute."""
+        kept, contributions = pending(context, space, self._write), self.contributions
         for record in records:
-            for group, number in self.contributions(record):
-                change[group] += number
-        self._add(context, space, change)
+            for group, number in contributions(record):
+                kept[group] = kept.get(group, 0) + number
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """Rows belong to groups, not to records."""
         return []
 
-    def _add(self, context: Context, space: bytes, change: Counter[bytes]) -> None:
-        for group, number in change.items():
+    def _write(self, transaction: Transaction, space: bytes, kept: dict[bytes, int]) -> None:
+        for group, number in kept.items():
             if number:
-                context.transaction.mutate(Mutation.ADD, space + group, pack_number(number))
+                parameter = pack_number(number, self._num_bytes)
+                transaction.mutate(Mutation.ADD, space + group, parameter)
 
 
 class UpdateCounter:
     """Adds one to a record's groups whenever it is written."""
 
     def __init__(self, groups: Callable[[Any], list[bytes]]) -> None:
-        self._groups = groups
+        self._writes = Adder(lambda record: [(group, 1) for group in groups(record)], COUNT_BYTES)
 
     def update(
         self, context: Context, space: bytes, record_id: bytes, old: Any | None, new: Any | None
     ) -> None:
         """Count a write."""
         if new is not None:
-            for group in self._groups(new):
-                context.transaction.mutate(Mutation.ADD, space + group, pack_number(1))
+            self._writes.update(context, space, record_id, None, new)
+
+    def insert_all(
+        self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
+    ) -> None:
+        """Count the writes of many new records."""
+        self._writes.insert_all(context, space, record_ids, records)
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """Rows belong to groups, not to records."""
@@ -258,111 +328,143 @@ class UpdateCounter:
 class ExtremeKeeper:
     """Lowers or raises what a group has ever had."""
 
-    def __init__(
-        self,
-        mutation: Mutation,
-        groups: Callable[[Any], list[bytes]],
-        key: Key,
-        type_number: int,
-    ) -> None:
+    def __init__(self, mutation: Mutation, group_by: Key, of: Key, type_number: int) -> None:
         self.mutation = mutation
-        self._groups = groups
-        self._keys = compile_keys(key, type_number)
-        self._values = evaluate(key, type_number)
+        self._grouped = compile_grouped_values(group_by, of, type_number)
+        self._packers = [column_packer(column) for column in of]
+        self._choose = min if mutation is Mutation.BYTE_MIN else max
 
     def extremes(self, record: Any) -> list[tuple[bytes, bytes]]:
         """A record's groups with the packed values that it offers to each."""
-        packed = [
-            one
-            for one, values in zip(self._keys(record), self._values(record), strict=True)
+        packers = self._packers
+        return [
+            (group, b"".join([pack(one) for pack, one in zip(packers, values, strict=True)]))
+            for group, values in self._grouped(record)
             if None not in values
         ]
-        return [(group, one) for group in self._groups(record) for one in packed]
 
     def update(
         self, context: Context, space: bytes, record_id: bytes, old: Any | None, new: Any | None
     ) -> None:
         """Offer the new values; the old ones stay, since they were once there."""
-        if new is not None:
-            for group, packed in self.extremes(new):
-                context.transaction.mutate(self.mutation, space + group, packed)
+        offered = [] if new is None else self.extremes(new)
+        if old is None or (offered and offered != self.extremes(old)):
+            self._offer(context, space, offered)
+
+    def insert_all(
+        self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
+    ) -> None:
+        """Offer the values of many new records."""
+        for record in records:
+            self._offer(context, space, self.extremes(record))
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """Rows belong to groups, not to records."""
         return []
 
+    def _offer(self, context: Context, space: bytes, offered: list[tuple[bytes, bytes]]) -> None:
+        kept, choose = pending(context, space, self._write), self._choose
+        for group, packed in offered:
+            kept[group] = choose(kept.get(group, packed), packed)
 
-def pack_number(number: int) -> bytes:
+    def _write(self, transaction: Transaction, space: bytes, kept: dict[bytes, bytes]) -> None:
+        for group, packed in kept.items():
+            transaction.mutate(self.mutation, space + group, packed)
+
+
+def pack_number(number: int, num_bytes: int = COUNT_BYTES) -> bytes:
     """A signed number as atomic additions take it: two's complement, little-endian."""
-    return (number % (1 << 64)).to_bytes(_WIDTH, "little")
+    return (number % (1 << 8 * num_bytes)).to_bytes(num_bytes, "little")
 
 
 def unpack_number(packed: bytes) -> int:
     """The signed number of a row."""
-    number = int.from_bytes(packed, "little")
-    return number - (1 << 64) if number >= _SIGN else number
+    return int.from_bytes(packed, "little", signed=True)
 
 
-def aggregate(store: RecordStore, name: str, *group: Any) -> Any:
+def aggregate(store: RecordStore, name: str, *group: Any, snapshot: bool = False) -> Any:
     """The number of one group: a count, a sum, or an extreme (None if there never was a value).
+
+    Args:
+        store: The store.
+        name: Of an aggregate index.
+        group: The values of the group.
+        snapshot: Whether asking may go without conflicts; else whoever changes the number
+            conflicts with a transaction that asks and writes.
 
     Raises:
         SchemaError: If there is no such index or it is not built.
         QueryError: If it is of another kind, or the group does not fit.
     """
     index, space = ask(store, name, AggregateIndex)
-    packed = compile_group(index, index.group_by)(group)
-    return _read(index, store.transaction.get(space + packed))
+    return index.read(_row(store, index, space, group, snapshot=snapshot))
 
 
-def groups(store: RecordStore, name: str, *prefix: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def mean(store: RecordStore, name: str, *group: Any, snapshot: bool = False) -> Any:
+    """The mean of the numbers of one group, by a sum index; None if there are none.
+
+    Raises:
+        SchemaError, QueryError: As for `aggregate`.
+    """
+    index, space = ask(store, name, SumIndex)
+    return index.mean(_row(store, index, space, group, snapshot=snapshot))
+
+
+def groups(
+    store: RecordStore, name: str, *prefix: Any, snapshot: bool = False
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """The groups that begin with some values, in order, with their numbers; empty ones left out.
 
     Raises:
         SchemaError, QueryError: As for `aggregate`.
     """
     index, space = ask(store, name, AggregateIndex)
-    key = index.columns()["group_by"]
-    directions = [column.descending for column in key]
-    try:
-        begin = space + index.pack_group(prefix)
-    except RecordError as error:
-        raise QueryError(str(error)) from None
-    first, end, limit = begin, begin + b"\xff", 64
-    while True:
-        rows = store.transaction.get_range(first, end, limit=limit)
-        for row, packed in rows:
-            value = _read(index, packed)
-            if value or isinstance(index, _ExtremeIndex):
-                yield read_columns(row, directions, len(space))[0], value
-        if len(rows) < limit:
-            return
-        first, limit = rows[-1][0] + b"\x00", min(4 * limit, 1024)
+    directions = [column.descending for column in index.columns()["group_by"]]
+    for key, packed in _rows(store, index, space, prefix, snapshot=snapshot):
+        yield read_columns(key, directions, len(space))[0], index.read(packed)
 
 
-def rolled_up(store: RecordStore, name: str, *prefix: Any) -> Any:
+def rolled_up(store: RecordStore, name: str, *prefix: Any, snapshot: bool = False) -> Any:
     """The number of all groups that begin with some values, taken together.
 
     Raises:
         SchemaError, QueryError: As for `aggregate`.
     """
-    index, _ = ask(store, name, AggregateIndex)
-    values = [value for _, value in groups(store, name, *prefix)]
-    if isinstance(index, MinEverIndex):
-        return min(values, default=None)
-    if isinstance(index, MaxEverIndex):
-        return max(values, default=None)
-    return sum(values)
-
-
-def _read(index: AggregateIndex, packed: bytes | None) -> Any:
-    """What a row says."""
+    index, space = ask(store, name, AggregateIndex)
+    rows = [row for _, row in _rows(store, index, space, prefix, snapshot=snapshot)]
     if isinstance(index, _ExtremeIndex):
-        if packed is None:
-            return None
-        values = unpack(packed)
-        return values[0] if len(values) == 1 else values
-    number = 0 if packed is None else unpack_number(packed)
-    if isinstance(index, SumIndex) and index.scale != 1:
-        return number / index.scale
-    return number
+        return index.read((min if isinstance(index, MinEverIndex) else max)(rows, default=None))
+    return index.read(pack_number(sum(map(unpack_number, rows)), SUM_BYTES))
+
+
+def _row(
+    store: RecordStore, index: AggregateIndex, space: bytes, group: Sequence[Any], *, snapshot: bool
+) -> bytes | None:
+    packed = compile_group(index, index.group_by)(group)
+    settle(store.context, space)
+    return store.transaction.get(space + packed, snapshot=snapshot)
+
+
+def _rows(
+    store: RecordStore,
+    index: AggregateIndex,
+    space: bytes,
+    prefix: Sequence[Any],
+    *,
+    snapshot: bool,
+) -> Iterator[Row]:
+    """The rows of the groups that begin with some values and are not empty."""
+    try:
+        begin = space + index.pack_group(prefix)
+    except RecordError as error:
+        raise QueryError(str(error)) from None
+    settle(store.context, space)
+    end, limit, is_extreme = strinc(begin), _FEWEST, isinstance(index, _ExtremeIndex)
+    while True:
+        rows = store.transaction.get_range(begin, end, limit=limit, snapshot=snapshot)
+        for key, packed in rows:
+            if is_extreme or any(packed):
+                yield key, packed
+        if len(rows) < limit:
+            return
+        begin, limit = rows[-1][0] + b"\x00", min(4 * limit, _MOST)

@@ -25,7 +25,7 @@ from glasshouse.records.indexes.version import (
 )
 from glasshouse.records.store.database import StoreHandle
 from glasshouse.records.store.store import RecordStore
-from glasshouse.records.tuples import Versionstamp, strinc, unpack
+from glasshouse.records.tuples import Versionstamp, end_of, unpack
 
 _PAGE = 256
 """Most changes that are read at once, and by a follower in one transaction."""
@@ -75,7 +75,7 @@ def changes(
     """
     index, space = ask(store, name, VersionIndex)
     prefix = space + CHANGES + index.pack_group(group)
-    begin, end = prefix if since is None else prefix + _behind(since), strinc(prefix)
+    begin, end = prefix if since is None else prefix + _behind(since), end_of(prefix)
     left = limit
     while left is None or left > 0:
         wanted = _PAGE if left is None else min(left, _PAGE)
@@ -98,7 +98,7 @@ def newest_version(
     index, space = ask(store, name, VersionIndex)
     prefix = space + CHANGES + index.pack_group(group)
     rows = store.transaction.get_range(
-        prefix, strinc(prefix), limit=1, reverse=True, snapshot=snapshot
+        prefix, end_of(prefix), limit=1, reverse=True, snapshot=snapshot
     )
     if not rows:
         return None

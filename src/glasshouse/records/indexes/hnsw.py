@@ -31,7 +31,7 @@ from jaxtyping import Float32
 from glasshouse.errors import CorruptionError
 from glasshouse.records.engines.engine import Transaction
 from glasshouse.records.indexes.metrics import Matrix, Metric, Vector, read_vectors
-from glasshouse.records.tuples import strinc
+from glasshouse.records.tuples import end_of
 
 VECTORS = b"\x00"
 """Under this stand the vectors."""
@@ -236,7 +236,7 @@ class Graph:
     def _another_entry(self, top: int) -> bytes | None:
         for layer in range(top, -1, -1):
             prefix = self._link_prefix(layer)
-            rows = self._transaction.get_range(prefix, strinc(prefix), limit=1)
+            rows = self._transaction.get_range(prefix, end_of(prefix), limit=1)
             if rows:
                 return bytes((layer,)) + rows[0][0][len(prefix) :]
         return None

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from glasshouse.records.engines.engine import Row, Transaction
-from glasshouse.records.tuples import strinc
+from glasshouse.records.tuples import end_of
 
 _PAGE = 1_024
 
 
 def pages(transaction: Transaction, prefix: bytes) -> Iterator[list[Row]]:
     """The rows under a prefix, many at a time, keys without the prefix."""
-    begin, end, cut = prefix, strinc(prefix), len(prefix)
+    begin, end, cut = prefix, end_of(prefix), len(prefix)
     while True:
         rows = transaction.get_range(begin, end, limit=_PAGE)
         yield [(key[cut:], value) for key, value in rows]

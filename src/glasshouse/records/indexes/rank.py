@@ -26,7 +26,7 @@ from glasshouse.records.schema.keys import Key
 from glasshouse.records.schema.packing import compile_values
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.store import RecordStore
-from glasshouse.records.tuples import read_columns, strinc
+from glasshouse.records.tuples import end_of, read_columns
 
 LOWEST = bytes([0])
 """What stands before the rows of level 0, after the index's space."""
@@ -334,7 +334,7 @@ def count_between(
     begin, end = (
         index.pack_score(score if isinstance(score, tuple) else (score,)) for score in (first, last)
     )
-    return max(0, members.rank(strinc(end)) - members.rank(begin))
+    return max(0, members.rank(end_of(end)) - members.rank(begin))
 
 
 def num_ranked(
@@ -369,7 +369,7 @@ def _rows_from(
     transaction: Transaction, prefix: bytes, member: bytes, most: int, *, snapshot: bool
 ) -> Iterator[bytes]:
     """So many members from one on."""
-    begin, end = prefix + member, strinc(prefix)
+    begin, end = prefix + member, end_of(prefix)
     while most > 0:
         limit = min(most, _PAGE)
         rows = transaction.get_range(begin, end, limit=limit, snapshot=snapshot)

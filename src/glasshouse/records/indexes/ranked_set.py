@@ -29,7 +29,7 @@ from zlib import crc32
 from glasshouse.errors import CorruptionError
 from glasshouse.records.engines.engine import Mutation, Row, Transaction
 from glasshouse.records.indexes.paging import rows_under
-from glasshouse.records.tuples import strinc
+from glasshouse.records.tuples import end_of
 
 FAN_OUT_BITS = 6
 """One in two to this power of a level's members is a finger of the next level."""
@@ -139,7 +139,7 @@ class RankedSet:
                 raise self._damaged(rank)
         prefix = self._levels[0]
         rows = self._transaction.get_range(
-            prefix + finger, strinc(prefix), limit=left + 1, snapshot=self._snapshot
+            prefix + finger, end_of(prefix), limit=left + 1, snapshot=self._snapshot
         )
         if left >= len(rows):
             raise self._damaged(rank)
@@ -155,7 +155,7 @@ class RankedSet:
 
     def _rows_from(self, level: int, begin: bytes) -> Iterator[Row]:
         """The rows of a level from one on, some at a time."""
-        first, end = self._levels[level] + begin, strinc(self._levels[level])
+        first, end = self._levels[level] + begin, end_of(self._levels[level])
         while True:
             rows = self._transaction.get_range(first, end, limit=_CHUNK, snapshot=self._snapshot)
             yield from rows

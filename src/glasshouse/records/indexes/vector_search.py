@@ -12,7 +12,7 @@ from glasshouse.records.indexes.paging import pages
 from glasshouse.records.indexes.vector import VectorIndex
 from glasshouse.records.indexes.vector_maintainer import graph_of, shape_of
 from glasshouse.records.store.context import Context
-from glasshouse.records.tuples import strinc
+from glasshouse.records.tuples import end_of
 
 SCANNED = 600
 """Up to so many vectors of a group are all looked at: reading them in one go takes no longer."""
@@ -57,7 +57,7 @@ def find(
 
 
 def _if_few(transaction: Transaction, prefix: bytes) -> list[Row] | None:
-    rows = transaction.get_range(prefix, strinc(prefix), limit=SCANNED + 1, snapshot=True)
+    rows = transaction.get_range(prefix, end_of(prefix), limit=SCANNED + 1, snapshot=True)
     return None if len(rows) > SCANNED else [(key[len(prefix) :], value) for key, value in rows]
 
 
