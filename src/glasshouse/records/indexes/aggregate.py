@@ -33,7 +33,7 @@ from glasshouse.records.schema.keys import Key
 from glasshouse.records.schema.packing import column_packer, compile_values
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.store import RecordStore
-from glasshouse.records.tuples import read_columns, strinc, unpack
+from glasshouse.records.tuples import end_of, read_columns, unpack
 
 COUNT_BYTES = 8
 SUM_BYTES = 24
@@ -459,7 +459,7 @@ def _rows(
     except RecordError as error:
         raise QueryError(str(error)) from None
     settle(store.context, space)
-    end, limit, is_extreme = strinc(begin), _FEWEST, isinstance(index, _ExtremeIndex)
+    end, limit, is_extreme = end_of(begin), _FEWEST, isinstance(index, _ExtremeIndex)
     while True:
         rows = store.transaction.get_range(begin, end, limit=limit, snapshot=snapshot)
         for key, packed in rows:

@@ -278,9 +278,9 @@ def by_rank(
     member = members.member_at(first) if first < last else None
     if member is None:
         return
-    end_of = end_of_group(index.columns()["score"])
+    end_of_score = end_of_group(index.columns()["score"])
     rows = _rows_from(store.transaction, begin, member, last - first, snapshot=snapshot)
-    ids = (row[end_of(row, 0) :] for row in rows)
+    ids = (row[end_of_score(row, 0) :] for row in rows)
     for rank, record in enumerate(load_each(store, ids), start=first):
         if record is None:
             raise CorruptionError(

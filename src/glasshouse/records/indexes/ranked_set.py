@@ -280,10 +280,10 @@ def check(
     fingers: list[bytes] = []
     counts: list[dict[bytes, int]] = [{} for _ in range(NUM_LEVELS)]
     for key, _ in rows_under(transaction, space + b"\x00"):
-        if group is None or not key.startswith(group):
-            group = key[: end_of_group(key, 0)]
-            fingers = [group] * NUM_LEVELS
-        height = height_of(key[len(group) :], bits)
+        of = key[: end_of_group(key, 0)]
+        if of != group:
+            group, fingers = of, [of] * NUM_LEVELS
+        height = height_of(key[len(of) :], bits)
         for level in range(1, NUM_LEVELS):
             if level <= height:
                 fingers[level] = key
