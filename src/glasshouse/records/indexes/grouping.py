@@ -27,6 +27,9 @@ def compile_grouped_values(
 
     Groups and key are one key expression, so that fields of the same element stay together.
     """
+    if not group_by or not fans_out((*group_by, *key)):
+        groups, alone = compile_groups(group_by, type_number), evaluate(key, type_number)
+        return lambda record: [(groups(record)[0], row) for row in alone(record)]
     values, cut = evaluate((*group_by, *key), type_number), len(group_by)
     packers = [column_packer(column) for column in group_by]
     return lambda record: [

@@ -21,6 +21,7 @@ from glasshouse.records.engines.engine import Row, Transaction
 from glasshouse.records.indexes.asking import ask, load_each
 from glasshouse.records.indexes.grouping import compile_group, compile_grouped_keys, end_of_group
 from glasshouse.records.indexes.index import Index, Maintainer
+from glasshouse.records.indexes.pending import pending, settle
 from glasshouse.records.indexes.ranked_set import RankedSet, check
 from glasshouse.records.schema.keys import Key
 from glasshouse.records.schema.packing import compile_values
@@ -31,7 +32,6 @@ from glasshouse.records.tuples import end_of, read_columns
 LOWEST = bytes([0])
 """What stands before the rows of level 0, after the index's space."""
 
-_KEPT = "rank"
 _PAGE = 256
 
 Member = tuple[bytes, bytes]
@@ -128,51 +128,39 @@ class RankMaintainer:
         after = set() if new is None else self.members(new, record_id)
         if before == after:
             return
-        kept, transaction = _changes(context, space), context.transaction
-        for group, member in before - after:
-            transaction.clear(space + LOWEST + group + member)
-            _keep(kept, group, member, is_added=False)
-        for group, member in after - before:
-            transaction.set(space + LOWEST + group + member, b"")
-            _keep(kept, group, member, is_added=True)
+        kept, transaction = pending(context, space, _count), context.transaction
+        for member in before - after:
+            transaction.clear(space + LOWEST + b"".join(member))
+            _keep(kept, member, is_added=False)
+        for member in after - before:
+            transaction.set(space + LOWEST + b"".join(member), b"")
+            _keep(kept, member, is_added=True)
 
     def insert_all(
         self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
     ) -> None:
         """Add the members of many new records."""
-        kept, begin, rows = _changes(context, space), space + LOWEST, []
+        kept, begin, rows = pending(context, space, _count), space + LOWEST, []
         for record_id, record in zip(record_ids, records, strict=True):
-            for group, member in self.members(record, record_id):
-                rows.append(begin + group + member)
-                _keep(kept, group, member, is_added=True)
+            for member in self.members(record, record_id):
+                rows.append(begin + b"".join(member))
+                _keep(kept, member, is_added=True)
         context.transaction.set_all(dict.fromkeys(rows, b""))
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """The rows of level 0."""
-        return [(LOWEST + group + member, b"") for group, member in self.members(record, record_id)]
+        return [(LOWEST + b"".join(member), b"") for member in self.members(record, record_id)]
 
 
-_Changes = dict[bytes, dict[bytes, bool]]
-"""Of each group, the members that came or went and are not counted yet."""
-
-
-def _changes(context: Context, space: bytes) -> _Changes:
-    """What is not counted yet of an index; it is counted before the transaction commits."""
-    name = (_KEPT, space)
-    if not context.deferred(name):
-        kept: _Changes = {}
-        context.kept[name] = kept
-        context.before_commit(name, lambda transaction: _count(transaction, space, kept))
-    return context.kept[name]
-
-
-def _keep(kept: _Changes, group: bytes, member: bytes, *, is_added: bool) -> None:
+def _keep(kept: dict[bytes, dict[bytes, bool]], member: Member, *, is_added: bool) -> None:
+    """Note that a member came or went; what came and went changed nothing."""
+    group, entry = member
     changes = kept.setdefault(group, {})
-    if changes.setdefault(member, is_added) is not is_added:
-        del changes[member]  # it came and went
+    if changes.setdefault(entry, is_added) is not is_added:
+        del changes[entry]
 
 
-def _count(transaction: Transaction, space: bytes, kept: _Changes) -> None:
+def _count(transaction: Transaction, space: bytes, kept: dict[bytes, dict[bytes, bool]]) -> None:
     for group, changes in kept.items():
         RankedSet(transaction, space, group).count(changes)
 
@@ -359,10 +347,8 @@ def _asked(
 
 def _members(store: RecordStore, space: bytes, group: bytes, *, snapshot: bool) -> RankedSet:
     """The members of a group, counted."""
-    context, name = store.context, (_KEPT, space)
-    if context.forget(name):
-        _count(context.transaction, space, context.kept.pop(name))
-    return RankedSet(context.transaction, space, group, snapshot=snapshot)
+    settle(store.context, space)
+    return RankedSet(store.transaction, space, group, snapshot=snapshot)
 
 
 def _rows_from(
