@@ -301,7 +301,9 @@ class TestWriting:
         transaction.set(b"a", b"1")
         transaction.commit()
         assert transaction.committed_version > (1 << 40).to_bytes(8, "big") + bytes(2)
-        assert engine.begin().committed_version is None
+        fresh = engine.begin()
+        assert fresh.committed_version is None
+        fresh.cancel()
 
     def test_keeps_others_out_when_exclusive(self, engine):
         """The last resort of a retry loop commits whatever it has read."""

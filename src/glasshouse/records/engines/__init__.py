@@ -8,7 +8,10 @@ changes     what a transaction reads from, and what a commit has to check and wr
 own_keys    the keys a transaction writes, in order
 mutation    atomic operations applied
 memory      memory:             in this process
-lmdb        lmdb:FOLDER         embedded, several processes
+validation  whether what was read is still so
+polling     watching a key by looking again
+lmdb        lmdb:FOLDER         embedded, several processes; environment, long_keys, pages,
+            lmdb_reading and lmdb_writing are its parts
 postgres    postgresql://…      a server
 foundationdb   fdb:CLUSTER_FILE   a cluster
 """
