@@ -5,21 +5,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.records.store.shop import index_rows
 
-from glasshouse.errors import SchemaError, UniquenessError
+from glasshouse.errors import ConflictError, SchemaError, UniquenessError
 from glasshouse.records.building import (
     build_all,
     build_index,
     building_in_background,
     disable,
+    rebuild_index,
     start_over,
 )
 from glasshouse.records.expressions import Record, fan_out
 from glasshouse.records.indexes.aggregate import CountIndex, aggregate
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.schema.schema import Schema
+from glasshouse.records.store.context import Context
 from glasshouse.records.store.database import Database
 from glasshouse.records.store.header import IndexState
 from glasshouse.records.store.opening import BUILT_AT_ONCE
+from glasshouse.records.store.reading import read_page
 from glasshouse.records.subspace import Subspace
 
 PLACE = Subspace(("things",))
@@ -169,7 +172,8 @@ class TestBuildIndex:
         database.store(BEFORE, PLACE).save(*(Thing(number, number) for number in range(MANY)))
         database.store(BEFORE, PLACE).save(Thing(MANY, 7))
         handle = database.store(UNIQUE, PLACE)
-        with pytest.raises(UniquenessError, match=r"another record has \(7,\) already.*\(7,\)"):
+        both = rf"Thing \({MANY},\) cannot be .* another record has \(7,\) already: .* key \(7,\)"
+        with pytest.raises(UniquenessError, match=both):
             list(build_index(handle, "size"))
         assert handle.run(lambda store: store.header.state("size")) is IndexState.BUILDING
         handle.save(Thing(MANY, MANY))
@@ -178,9 +182,19 @@ class TestBuildIndex:
 
     def test_builds_in_the_background(self, handle):
         """The block goes on; its end waits for no more than the step in hand."""
-        with building_in_background(handle) as done:
-            assert done.wait(30)
+        with building_in_background(handle) as build:
+            assert build.wait(30)
         assert built(handle) == as_built_from_nothing(handle)
+
+    def test_says_at_the_end_what_went_wrong_in_the_background(self):
+        """Whoever waits learns of it, and whoever does not, at the end of the block."""
+        database = Database.open("memory:")
+        database.store(BEFORE, PLACE).save(*(Thing(number, 7) for number in range(MANY)))
+        handle = database.store(UNIQUE, PLACE)
+        with pytest.raises(UniquenessError), building_in_background(handle):
+            pass
+        with building_in_background(handle) as build, pytest.raises(UniquenessError):
+            build.wait()
 
     def test_can_be_disabled_and_started_over(self, handle):
         """A disabled index is empty and not kept; started over, it is built like a new one."""
@@ -195,6 +209,72 @@ class TestBuildIndex:
         assert built(handle) == as_built_from_nothing(handle)
         with pytest.raises(SchemaError, match="has no index 'nothing'"):
             list(build_index(handle, "nothing"))
+
+    def test_is_refused_when_disabled_meanwhile(self, handle):
+        """A builder that went on would fill an index that writers no longer keep."""
+        builder = build_index(handle, "tags", rows_per_transaction=50)
+        next(builder)
+        handle.run(lambda store: disable(store, "tags"))
+        with pytest.raises(SchemaError, match="is disabled"):
+            list(builder)
+        assert index_rows(handle, "tags") == []
+
+    def test_rebuilds(self, handle):
+        """From nothing, whatever was there; several at once are all begun."""
+        list(build_all(handle))
+        handle.run(lambda store: store.transaction.set(store.index_space("tags") + b"wrong", b""))
+        assert list(rebuild_index(handle, "tags"))[-1].is_done
+        assert built(handle) == as_built_from_nothing(handle)
+        handle.run(lambda store: [start_over(store, index.name) for index in AFTER.indexes])
+        states = handle.read(lambda store: store.header.states)
+        assert states == {index.name: IndexState.WRITE_ONLY for index in AFTER.indexes}
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+
+    @pytest.mark.parametrize("engine", ["memory", "lmdb"])
+    @pytest.mark.parametrize("back_to_nothing", ["start over", "delete all"])
+    def test_takes_no_mark_for_that_of_another_build(self, tmp_path, engine, back_to_nothing):
+        """A writer that saw its record built, and commits when it is to be built once more."""
+        url = "memory:" if engine == "memory" else f"lmdb:{tmp_path / 'things'}?sync=off"
+        with Database.open(url) as database:
+            database.store(BEFORE, PLACE).save(*(thing(2 * number) for number in range(MANY)))
+            handle = database.store(AFTER, PLACE)
+            builder = build_index(handle, "by_size", rows_per_transaction=50)
+            next(builder), next(builder), next(builder)
+            context = Context(database.engine.begin())
+            handle.open(context).save(thing(151))
+            if back_to_nothing == "delete all":
+                handle.run(lambda store: store.delete_all())
+            else:
+                handle.run(lambda store: start_over(store, "by_size"))
+                next(build_index(handle, "by_size", rows_per_transaction=50))
+            with pytest.raises(ConflictError):
+                context.commit()
+            list(build_all(handle))
+            assert built(handle) == as_built_from_nothing(handle)
+
+    def test_makes_way_for_writers(self, handle, monkeypatch):
+        """Conflicts halve what a transaction reads, so that a builder gets through in the end."""
+        limits = []
+
+        def read(*args, limit):
+            if len(limits) < 4:
+                number = 2 * len(limits)
+                handle.save(thing(number, 2 - number % 3))
+            limits.append(limit)
+            return read_page(*args, limit=limit)
+
+        monkeypatch.setattr("glasshouse.records.building.online.read_page", read)
+        list(build_index(handle, "by_size"))
+        assert limits[:6] == [100, 50, 25, 12, 6, 12]
+        monkeypatch.undo()
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+
+    def test_wants_to_read_something(self, handle):
+        """No rows a transaction would never end."""
+        with pytest.raises(ValueError, match="rows_per_transaction=0"):
+            list(build_index(handle, "tags", rows_per_transaction=0))
 
     def test_counts_after_the_build(self, handle):
         """A built aggregate answers."""

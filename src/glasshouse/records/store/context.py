@@ -4,7 +4,7 @@ Source:
     `FDBRecordContext` of the Record Layer; versions as in 1901.04452, section 7.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 from glasshouse.errors import RecordError
@@ -19,8 +19,11 @@ class Context:
 
     def __init__(self, transaction: Transaction) -> None:
         self.transaction = transaction
-        self.kept: dict[Hashable, Any] = {}
-        """What an index remembers of its rows while the transaction lasts."""
+        self.kept: dict[tuple[Any, ...], Any] = {}
+        """What an index remembers of its rows while the transaction lasts.
+
+        By what it is and the space of the index, a tuple that may go on.
+        """
         self._deferred: dict[tuple[str, bytes], Callable[[Transaction], None]] = {}
         self._versions = 0
         self.local_version = 0
@@ -46,6 +49,8 @@ class Context:
         """Drop the deferred actions on all keys that begin so, which are to be empty."""
         for name in [name for name in self._deferred if name[1].startswith(prefix)]:
             del self._deferred[name]
+        for kept in [kept for kept in self.kept if kept[1].startswith(prefix)]:
+            del self.kept[kept]
 
     def deferred(self, name: tuple[str, bytes]) -> bool:
         """Whether an action of this name is kept."""

@@ -22,7 +22,7 @@ from glasshouse.records.store import codec, versions
 from glasshouse.records.store.codec import CHECKSUM_BYTES, SOUND
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.header import Header, IndexState
-from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan, Layout, TypePlan
+from glasshouse.records.store.layout import HEADER, RECORDS, VERSIONS, IndexPlan, Layout, TypePlan
 from glasshouse.records.store.opening import Opened, open_header
 from glasshouse.records.store.reading import Extent, extent_of, read_page, read_record, read_rows
 from glasshouse.records.store.writable import is_built
@@ -83,6 +83,11 @@ class RecordStore:
     def layout(self) -> Layout:
         """The schema with this store's numbers, compiled."""
         return self._opened.layout
+
+    def reopen(self, opened: Opened) -> None:
+        """Go on with another header, which this transaction has written."""
+        self._opened = opened
+        self._extents.clear()
 
     def save(self, record: Record) -> None:
         """Write a record, in place of one with the same primary key if there is one.
@@ -194,6 +199,10 @@ class RecordStore:
     def delete_all(self) -> None:
         """Remove every record, by one range clear; the store itself and its header stay."""
         self.context.forget_under(self.prefix)
+        if self.header.states:
+            # The marks of builds go as well, which writers look at without a conflict.
+            key = self.prefix + HEADER
+            self.transaction.add_write_conflict_range(key, key + b"\x00")
         self.transaction.clear_range(self.prefix + RECORDS, end_of(self.prefix))
 
     def scan(self, record_type: type[R], *key: Any, snapshot: bool = False) -> Iterator[R]:
