@@ -4,11 +4,11 @@ import threading
 
 import psycopg
 import pytest
+from tests.records.engines.contenders import clear
+from tests.records.engines.postgres_server import postgres_url
 
 from glasshouse.errors import CommitUnknownError, ConflictError, EngineError
 from glasshouse.records.engines import Mutation, open_engine, transact
-from tests.records.engines.contenders import clear
-from tests.records.engines.postgres_server import postgres_url
 
 
 @pytest.fixture
