@@ -9,7 +9,7 @@ from glasshouse.errors import SchemaError
 from glasshouse.records.expressions import Record
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.schema.evolution import check_evolution
-from glasshouse.records.schema.schema import Schema
+from glasshouse.records.schema.schema import Schema, SchemaDescription
 
 
 class Colour(Enum):
@@ -33,13 +33,15 @@ def item(name="Item", **fields):
 
 
 def schema(kind, version=1, *, key="id", indexes=(), dropped=()):
-    return Schema(
+    made = Schema(
         name="shop",
         version=version,
         records={kind: key},
         indexes=tuple(ValueIndex(name, kind, on) for name, on in indexes),
         dropped_indexes=dropped,
     ).description
+    # What is stored comes back as msgpack gives it.
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=SchemaDescription)
 
 
 ALLOWED = {

@@ -30,7 +30,7 @@ def describe_type(annotation: Any, *, inside: tuple[type, ...] = ()) -> TypeDesc
         fields = _fields(annotation, (*inside, annotation))
         return ["struct", annotation.__name__, _layout(annotation), fields]
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ["enum", sorted((str(one.value), type(one.value).__name__) for one in annotation)]
+        return ["enum", sorted([str(one.value), type(one.value).__name__] for one in annotation)]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
         return getattr(annotation, "__name__", str(annotation))
@@ -38,7 +38,7 @@ def describe_type(annotation: Any, *, inside: tuple[type, ...] = ()) -> TypeDesc
         parts = [describe_type(part, inside=inside) for part in arguments]
         return ["union", sorted(parts, key=str)]
     if origin is Literal:
-        return ["enum", sorted((str(one), type(one).__name__) for one in arguments)]
+        return ["enum", sorted([str(one), type(one).__name__] for one in arguments)]
     name = getattr(origin, "__name__", str(origin))
     return [
         name,
