@@ -5,7 +5,7 @@ GlasshouseError
 │   ├── TextError                    a text that cannot be trained on
 │   ├── RunError                     a run folder missing, half-written or of another version
 │   ├── EngineError                  a key-value engine that cannot be opened or asked this
-│   ├── SchemaError                  a schema that contradicts itself or what a store holds
+│   ├── SchemaError                  a schema that contradicts itself or a store
 │   ├── RecordError                  a record that cannot be stored, or is not there
 │   │   ├── RecordExistsError        another record has its primary key
 │   │   └── UniquenessError          another record has its value of a unique index
@@ -41,7 +41,7 @@ class EngineError(InputError):
 
 
 class SchemaError(InputError):
-    """A schema that contradicts itself, or does not follow from the one a store was written with."""
+    """A schema that contradicts itself, or does not follow from the one of a store."""
 
 
 class RecordError(InputError):
