@@ -180,7 +180,7 @@ def values_at(path: Sequence[str]) -> Callable[[Any], list[Any]]:
     """A function of a record that gives all values at a path: one, or one for each element.
 
     A step that ends in `[]` goes into elements. A None on the way is the only value, unless it
-    stands where elements should: then there are none.
+    stands where elements should: then there are none. A key that a dict lacks leads to a None.
     """
     if len(path) == 1 and not path[0].endswith("]"):
         get = operator.attrgetter(path[0])
@@ -190,7 +190,9 @@ def values_at(path: Sequence[str]) -> Callable[[Any], list[Any]]:
     def values(record: Any) -> list[Any]:
         found = [record]
         for name, into_elements in steps:
-            found = [None if one is None else getattr(one, name) for one in found]
+            found = [
+                one.get(name) if type(one) is dict else getattr(one, name, None) for one in found
+            ]
             if into_elements:
                 found = [element for one in found if one is not None for element in one]
         return found
@@ -213,10 +215,13 @@ def _comparison(path: tuple[str, ...], how: Operator, value: Any) -> Test:
     values = values_at(path)
 
     def test_values(record: Any) -> bool | None:
-        answers = [
-            None if found is None or value is None else compare(found, value)
-            for found in values(record)
-        ]
+        try:
+            answers = [
+                None if found is None or value is None else compare(found, value)
+                for found in values(record)
+            ]
+        except (TypeError, AttributeError):
+            return None  # inside a dict anything may stand, also what cannot be compared
         return _any(answers)
 
     return test_values

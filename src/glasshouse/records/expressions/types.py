@@ -56,12 +56,17 @@ def is_struct(annotation: Any) -> bool:
 
 
 def field_type(annotation: Any, name: str, *, of: str) -> Any:
-    """The annotation of a field of a struct.
+    """The annotation of a field of a struct, or of a value in a dict, which may be absent.
 
     Raises:
-        SchemaError: If what `of` names is not a struct, or has no such field.
+        SchemaError: If what `of` names is neither, or a struct without such a field.
     """
     struct = without_none(annotation)
+    if struct is Any:
+        return Any
+    if get_origin(struct) is dict or struct is dict:
+        held = get_args(struct)
+        return Union[held[1], None] if held else Any  # noqa: UP007
     if not is_struct(struct):
         hint = "; say one_of(…) to go into its elements" if element_type(struct) else ""
         raise SchemaError(f"{of} is {annotation} and has no field {name!r}{hint}")

@@ -1,7 +1,7 @@
 """Queries: what is asked as a value, planned over the indexes, answered row by row.
 
 query          Query: where, order_by, select, limit
-where          parse_where: conditions from text
+where          parse_where, parse_field: conditions and fields from text
 planner        choosing a plan; plans, ways, ranges, covering, values are its parts
 running        running a plan in batches
 cursor         execute, explain, count, first; Cursor, Limits, StopReason
@@ -29,7 +29,7 @@ from glasshouse.records.query.streaming import (
     stream,
     stream_async,
 )
-from glasshouse.records.query.where import parse_where
+from glasshouse.records.query.where import parse_field, parse_where
 
 __all__ = [
     "Bill",
@@ -46,6 +46,7 @@ __all__ = [
     "page_of",
     "pages",
     "pages_async",
+    "parse_field",
     "parse_where",
     "stream",
     "stream_async",

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
-from glasshouse.errors import QueryError
+from glasshouse.errors import QueryError, SchemaError
 from glasshouse.records.expressions.conditions import (
     And,
     Comparison,
@@ -17,8 +17,8 @@ from glasshouse.records.expressions.conditions import (
     Or,
 )
 from glasshouse.records.expressions.types import (
-    annotations,
     element_type,
+    field_type,
     is_struct,
     without_none,
 )
@@ -63,14 +63,12 @@ _EQUALITIES = (Operator.EQUAL, Operator.NOT_EQUAL, Operator.IN)
 def _type_at(record_type: Any, path: tuple[str, ...]) -> Any:
     kind: Any = record_type
     for step in path:
-        struct = without_none(kind)
         name = step.removesuffix("[]").removesuffix("[*]")
-        if not is_struct(struct) or name not in annotations(struct):
-            known = ", ".join(annotations(struct)) if is_struct(struct) else "none"
-            raise QueryError(
-                f"{getattr(struct, '__name__', struct)} has no field {name!r}; it has {known}"
-            )
-        kind = annotations(struct)[name]
+        struct = without_none(kind)
+        try:
+            kind = field_type(struct, name, of=getattr(struct, "__name__", str(struct)))
+        except SchemaError as error:
+            raise QueryError(str(error)) from None
         if step.endswith("[]"):
             kind = element_type(kind)
     return kind
@@ -81,7 +79,7 @@ def _check_value(kind: Any, value: Any, condition: Condition, *, is_equality: bo
     if value is None or kind is Any or get_origin(kind) is Literal:
         return
     if isinstance(kind, type) and issubclass(kind, Enum):
-        if isinstance(value, kind) and is_equality:
+        if isinstance(value, kind) and (is_equality or issubclass(kind, int)):
             return
         raise QueryError(f"{condition}: the field is a {kind.__name__}; compare it with a member")
     if element_type(kind) is not None:

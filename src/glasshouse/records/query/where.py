@@ -6,6 +6,8 @@ kind in ['train', 'study'] and id.startswith('a1')
 """
 
 import ast
+from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from glasshouse.errors import QueryError, SchemaError
@@ -18,7 +20,7 @@ from glasshouse.records.expressions.reference import (
     reference,
     type_of,
 )
-from glasshouse.records.expressions.types import element_type
+from glasshouse.records.expressions.types import element_type, without_none
 
 _FORMS = "field == value, <, <=, >, >=, !=, value in field, field in [values], field is None, "
 _FORMS += "field.startswith('…'), and, or, not"
@@ -54,6 +56,20 @@ def parse_where(text: str, record_type: type) -> Condition:
         raise QueryError(str(error)) from None
 
 
+def parse_field(text: str, record_type: type) -> FieldReference:
+    """The field that a text names, as `config.lr`.
+
+    Raises:
+        QueryError: If it is no name, or one of no field.
+    """
+    try:
+        return _field(ast.parse(text.strip(), mode="eval").body, record_type)
+    except SchemaError as error:
+        raise QueryError(str(error)) from None
+    except SyntaxError:
+        raise QueryError(f"{text!r} is no field of {record_type.__name__}") from None
+
+
 def _condition(node: ast.expr, kind: type) -> Condition:
     match node:
         case ast.BoolOp(ast.And(), parts):
@@ -87,8 +103,8 @@ def _comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr, kind: type
         left, right = right, left
         turned = _TURNED.get(type(operator))
         operator = turned() if turned is not None else operator
-    field, value = _field(left, kind), _value(right)
-    return getattr(field, _COMPARE[type(operator)])(value)
+    field = _field(left, kind)
+    return getattr(field, _COMPARE[type(operator)])(_held(field, _value(right)))
 
 
 def _membership(left: ast.expr, right: ast.expr, kind: type) -> Condition:
@@ -96,11 +112,31 @@ def _membership(left: ast.expr, right: ast.expr, kind: type) -> Condition:
         values = _value(right)
         if not isinstance(values, list | tuple | set):
             raise QueryError(f"{ast.unparse(right)} is no list of values")
-        return is_in(_field(left, kind), values)
+        one = _field(left, kind)
+        return is_in(one, [_held(one, value) for value in values])
     field = _field(right, kind)
     if element_type(type_of(field)) is None:
         raise QueryError(f"{ast.unparse(right)} is not repeated, so nothing can be in it")
     return one_of(field) == _value(left)
+
+
+def _held(field: FieldReference, value: Any) -> Any:
+    """A value as the field holds it: members of enums and times are written as text."""
+    kind = without_none(type_of(field))
+    if not isinstance(kind, type) or value is None:
+        return value
+    if issubclass(kind, Enum):
+        for member in kind:
+            if value in (member.value, member.name.lower()):
+                return member
+        names = ", ".join(member.name.lower() for member in kind)
+        raise QueryError(f"{field} is never {value!r}; it is one of {names}")
+    if kind is datetime and isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).astimezone()
+        except ValueError:
+            raise QueryError(f"{value!r} is no time; write {field} > '2026-01-31'") from None
+    return value
 
 
 def _is_field(node: ast.expr) -> bool:
