@@ -20,7 +20,8 @@ tour: $(VENV)/.lab
 	$(BIN)/glasshouse tour --out $(OUT)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -m "not compiled and not slow" "--jaxtyping-packages=glasshouse,$(SHAPES)"
+	$(BIN)/pytest -m "not compiled and not slow" --ignore=tests/records "--jaxtyping-packages=glasshouse,$(SHAPES)"
+	$(BIN)/pytest tests/records  # has no shapes, and the checker would take most of its time
 	$(BIN)/pytest -m "compiled and not slow"
 
 check: $(VENV)/.dev

@@ -28,7 +28,7 @@ from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.database import Database
 from glasshouse.records.subspace import Subspace
 
-# The shape checker picks an element of a tuple at random to look at, also inside strategies.
+# A type checker picks an element of a tuple at random to look at, also inside strategies.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 
