@@ -13,7 +13,7 @@ GlasshouseError
 │   │   └── ContinuationError        a continuation of another query, or damaged
 │   └── BackupError                  a backup that is half-written, damaged or of another version
 └── StorageError                     what the storage below did, whatever was asked
-    ├── ConflictError                another transaction changed what this one read; trying again helps
+    ├── ConflictError                another transaction changed what was read; trying again helps
     ├── CommitUnknownError           the connection broke while committing; it may have been done
     ├── CorruptionError              bytes that are not what was written
     └── DiskFullError                no room is left; nothing of the transaction was kept
