@@ -1,5 +1,7 @@
 """What every engine does, whatever it is made of."""
 
+import threading
+
 import pytest
 from tests.records.engines.contenders import ENGINES
 
@@ -23,6 +25,12 @@ def put(engine, **values):
 
 def everything(engine):
     return transact(engine, lambda transaction: transaction.get_range(b"", b"\xff"))
+
+
+def add_one(transaction, key):
+    held = transaction.get(key)
+    transaction.set(key, bytes([held[0] + 1]))
+    return held
 
 
 def conflicts(transaction):
@@ -129,6 +137,58 @@ class TestReading:
             transaction.set(b"x" * (MAX_KEY_BYTES + 1), b"")
         transaction.cancel()
 
+    def test_takes_the_empty_key(self, engine):
+        """It comes before all others."""
+        transact(engine, lambda one: one.set_all({b"": b"0", b"a": b"1"}))
+        rows = [(b"", b"0"), (b"a", b"1")]
+        transaction = engine.begin()
+        assert transaction.get(b"") == b"0"
+        assert transaction.get_all([b"a", b"", b"b"]) == [b"1", b"0", None]
+        assert transaction.get_range(b"", b"b") == rows
+        assert transaction.get_range(b"", b"b", limit=1) == rows[:1]
+        assert transaction.get_range(b"", b"b", reverse=True) == rows[::-1]
+        assert transaction.get_range(b"", b"b", limit=1, reverse=True) == rows[1:]
+        transaction.set(b"", b"")
+        transaction.commit()
+        assert everything(engine) == [(b"", b""), (b"a", b"1")]
+        transact(engine, lambda one: one.clear_range(b"", b"a"))
+        assert everything(engine) == [(b"a", b"1")]
+
+    def test_reads_its_writes_over_a_cleared_range(self, engine):
+        """Cleared, set again, counted up from nothing: in that order, however it is asked."""
+        put(engine, a=b"\x09", b=b"\x09", c=b"\x09")
+        transaction = engine.begin()
+        transaction.clear_range(b"a", b"c")
+        transaction.set(b"a", b"\x01")
+        transaction.mutate(Mutation.ADD, b"a", b"\x01")
+        transaction.mutate(Mutation.ADD, b"b", b"\x01")
+        transaction.mutate(Mutation.ADD, b"c", b"\x01")
+        rows = [(b"a", b"\x02"), (b"b", b"\x01"), (b"c", b"\x0a")]
+        assert transaction.get_all([b"a", b"b", b"c"]) == [value for _, value in rows]
+        assert transaction.get_range(b"a", b"z") == rows
+        transaction.clear(b"c")
+        transaction.clear_range(b"b", b"b\x00")
+        assert transaction.get_range(b"a", b"z", reverse=True) == rows[:1]
+        assert transaction.get(b"c") is None
+        transaction.commit()
+        assert everything(engine) == rows[:1]
+
+    def test_reads_on_behind_much_that_it_cleared(self, engine):
+        """A limit counts what is left, of the store's rows and of its own."""
+        keys = [b"k%04d" % number for number in range(1_000)]
+        transact(engine, lambda one: one.set_all(dict.fromkeys(keys, b"v")))
+        transaction = engine.begin()
+        for start in range(0, 1_000, 100):
+            transaction.clear_range(keys[start + 10], keys[start + 99])
+        transaction.set(keys[500], b"own")
+        left = [key for number, key in enumerate(keys) if not 10 <= number % 100 < 99]
+        for limit in (1, 7, 25, 109, 110, None):
+            rows = transaction.get_range(b"k", b"l", limit=limit)
+            assert [key for key, _ in rows] == left[:limit]
+            rows = transaction.get_range(b"k", b"l", limit=limit, reverse=True)
+            assert [key for key, _ in rows] == left[::-1][:limit]
+        transaction.cancel()
+
     def test_reads_more_rows_than_one_step(self, engine):
         """A range of thousands, whole and in pages, both ways."""
         keys = [b"k%05d" % number for number in range(5_000)]
@@ -220,6 +280,60 @@ class TestConflicts:
         assert conflicts(other)
         assert not conflicts(third)
 
+    def test_a_row_given_last_is_read_from_behind_as_well(self, engine):
+        """Descending, what lies before the last row returned was not read."""
+        put(engine, a=b"1", y=b"1", z=b"1")
+        near, far = engine.begin(), engine.begin()
+        for transaction in (near, far):
+            transaction.get_range(b"a", b"zz", limit=2, reverse=True)
+            transaction.set(b"0" if transaction is far else b"1", b"1")
+        put(engine, b=b"2")
+        assert not conflicts(far)
+        put(engine, y=b"2")
+        assert conflicts(near)
+
+    def test_a_missing_key_is_read_too(self, engine):
+        """Who saw that nothing was there depends on that."""
+        one, other = engine.begin(), engine.begin()
+        for transaction in (one, other):
+            assert transaction.get_all([b"a", b"b"]) == [None, None]
+            transaction.set(b"c", b"1")
+        put(engine, b=b"1")
+        assert conflicts(one)
+        other.cancel()
+
+    def test_what_it_wrote_itself_is_not_read(self, engine):
+        """A value that it set, and a key that it cleared, are its own affair."""
+        transaction = engine.begin()
+        transaction.set(b"a", b"1")
+        transaction.clear_range(b"b", b"c")
+        assert transaction.get(b"a") == b"1"
+        assert transaction.get(b"b") is None
+        put(engine, a=b"2", b=b"2")
+        assert not conflicts(transaction)
+        assert everything(engine) == [(b"a", b"1")]
+
+    def test_an_operation_whose_outcome_was_read_conflicts(self, engine):
+        """To know what a counter becomes is to read it."""
+        put(engine, n=b"\x01")
+        transaction = engine.begin()
+        transaction.mutate(Mutation.ADD, b"n", b"\x01")
+        assert transaction.get(b"n") == b"\x02"
+        put(engine, n=b"\x05")
+        assert conflicts(transaction)
+
+    def test_a_cleared_range_makes_its_readers_conflict(self, engine):
+        """As if each of its rows had been cleared."""
+        put(engine, a=b"1", b=b"1", c=b"1")
+        one, other = engine.begin(), engine.begin()
+        one.get(b"b")
+        other.get(b"c")
+        for transaction in (one, other):
+            transaction.set(b"z", b"1")
+        transact(engine, lambda third: third.clear_range(b"a", b"c"))
+        assert conflicts(one)
+        assert not conflicts(other)
+
     def test_reading_alone_never_conflicts(self, engine):
         """A transaction that only reads was right about its moment."""
         put(engine, a=b"1")
@@ -294,6 +408,67 @@ class TestWriting:
         ]
         assert [row[1] for row in rows[3:]] == [b"<" + version + b">" for version in versions]
 
+    def test_clears_what_it_stamped(self, engine):
+        """What is cleared afterwards goes, wherever the version put it; what comes later stays."""
+        transaction = engine.begin()
+        for number in range(2):
+            transaction.set_versionstamped_key(b"k" + bytes(10) + b"%d" % number, 1, b"v")
+            transaction.set_versionstamped_value(b"v", bytes(10), 0)
+            if number == 0:
+                transaction.clear_range(b"k", b"l")
+                transaction.clear(b"v")
+        transaction.clear_range(b"v", b"w")
+        transaction.commit()
+        assert everything(engine) == [(b"k" + transaction.committed_version + b"1", b"v")]
+
+    def test_knows_its_newest_version(self, engine):
+        """What a backup remembers; a transaction that wrote nothing has none."""
+        transaction = engine.begin()
+        transaction.set(b"a", b"1")
+        assert transaction.committed_version is None
+        transaction.commit()
+        assert len(transaction.committed_version) == 10
+        assert engine.newest_version() >= transaction.committed_version
+        reading = engine.begin()
+        reading.get(b"a")
+        reading.commit()
+        assert reading.committed_version is None
+
+    def test_writes_nothing_of_what_it_refuses(self, engine):
+        """A key, a value, an offset too long: each in a sentence, and the transaction goes on."""
+        transaction = engine.begin()
+        for rows in (
+            {b"a": b"1", b"x" * (MAX_KEY_BYTES + 1): b""},
+            {b"a": b"1", b"b": b"x" * (MAX_VALUE_BYTES + 1)},
+        ):
+            with pytest.raises(EngineError, match="is too long"):
+                transaction.set_all(rows)
+        for refused in (
+            lambda: transaction.clear(b"x" * (MAX_KEY_BYTES + 1)),
+            lambda: transaction.mutate(Mutation.ADD, b"x" * (MAX_KEY_BYTES + 1), b"1"),
+        ):
+            with pytest.raises(EngineError, match="is too long"):
+                refused()
+        with pytest.raises(EngineError, match="offset=1 leaves no room"):
+            transaction.set_versionstamped_key(bytes(10), 1, b"")
+        with pytest.raises(EngineError, match="offset=-1 leaves no room"):
+            transaction.set_versionstamped_value(b"k", bytes(10), -1)
+        transaction.set(b"c", b"3")
+        transaction.commit()
+        assert everything(engine) == [(b"c", b"3")]
+
+    def test_refuses_to_write_when_it_is_to_read(self, engine):
+        """It remembers nothing of what it read, so nothing could be checked."""
+        put(engine, a=b"1")
+        transaction = engine.begin(read_only=True)
+        assert transaction.get(b"a") == b"1"
+        assert transaction.get_range(b"a", b"b") == [(b"a", b"1")]
+        transaction.set(b"a", b"2")
+        with pytest.raises(EngineError, match="read-only"):
+            transaction.commit()
+        transaction.cancel()
+        assert everything(engine) == [(b"a", b"1")]
+
     def test_goes_on_from_a_later_version(self, engine):
         """What a restore needs: versions that never repeat."""
         engine.advance_version((1 << 40).to_bytes(8, "big") + bytes(2))
@@ -315,17 +490,77 @@ class TestWriting:
         put(engine, a=b"3")
         assert everything(engine) == [(b"a", b"3")]
 
+    def test_waits_while_another_is_exclusive(self, engine):
+        """Whoever commits meanwhile does so after it, and then finds what it wrote."""
+        if type(engine).__name__ == "FoundationDBEngine":
+            pytest.skip("a FoundationDB cluster keeps nobody out")
+        put(engine, a=b"1")
+        exclusive = engine.begin(exclusive=True)
+        found = []
+        thread = threading.Thread(
+            target=lambda: found.append(transact(engine, lambda one: add_one(one, b"a")))
+        )
+        thread.start()
+        thread.join(0.1)
+        assert not found
+        assert exclusive.get(b"a") == b"1"
+        exclusive.set(b"a", b"7")
+        exclusive.commit()
+        thread.join()
+        assert found == [b"7"]
+        assert everything(engine) == [(b"a", b"8")]
+
+    def test_does_not_wait_for_itself(self, engine):
+        """A thread that keeps others out and then is one of them would wait for ever."""
+        if type(engine).__name__ == "FoundationDBEngine":
+            pytest.skip("a FoundationDB cluster keeps nobody out")
+        exclusive, other = engine.begin(exclusive=True), engine.begin()
+        other.set(b"a", b"1")
+        with pytest.raises(EngineError, match="this thread has an exclusive transaction open"):
+            other.commit()
+        with pytest.raises(EngineError, match="this thread has an exclusive transaction open"):
+            engine.begin(exclusive=True)
+        exclusive.cancel()
+        put(engine, a=b"2")
+
     def test_refuses_use_after_the_end(self, engine):
-        """An ended transaction says so."""
+        """An ended transaction says so, whatever it is asked, and however it ended."""
+        for end in ("commit", "cancel"):
+            transaction = engine.begin()
+            transaction.set(b"a", b"1")
+            get, put_ = transaction.get, transaction.set
+            getattr(transaction, end)()
+            for use in (
+                lambda get=get: get(b"a"),
+                lambda put_=put_: put_(b"a", b"1"),
+                lambda one=transaction: one.get(b"a"),
+                lambda one=transaction: one.get_all([b"a"]),
+                lambda one=transaction: one.get_range(b"a", b"b"),
+                lambda one=transaction: one.set(b"a", b"1"),
+                lambda one=transaction: one.set_all({b"a": b"1"}),
+                lambda one=transaction: one.clear(b"a"),
+                lambda one=transaction: one.clear_range(b"a", b"b"),
+                lambda one=transaction: one.mutate(Mutation.ADD, b"a", b"1"),
+                lambda one=transaction: one.set_versionstamped_key(bytes(10), 0, b""),
+                lambda one=transaction: one.set_versionstamped_value(b"a", bytes(10), 0),
+                lambda one=transaction: one.add_read_conflict_range(b"a", b"b"),
+                lambda one=transaction: one.add_write_conflict_range(b"a", b"b"),
+                lambda one=transaction: one.commit(),
+            ):
+                with pytest.raises(EngineError, match="has ended"):
+                    use()
+            transaction.cancel()
+        assert everything(engine) == [(b"a", b"1")]
+
+    def test_cancels_what_is_open_when_the_engine_closes(self, engine):
+        """Nothing of it is written, and nothing can be begun."""
         transaction = engine.begin()
-        transaction.commit()
-        with pytest.raises(EngineError, match="has ended"):
-            transaction.get(b"a")
-        with pytest.raises(EngineError, match="has ended"):
-            transaction.get_range(b"a", b"b")
-        with pytest.raises(EngineError, match="has ended"):
+        transaction.set(b"a", b"1")
+        engine.close()
+        with pytest.raises(EngineError):
             transaction.commit()
-        transaction.cancel()
+        with pytest.raises(EngineError, match="is closed"):
+            engine.begin()
 
     def test_counts_what_it_will_write(self, engine):
         """So that who writes much can end in time."""
@@ -348,3 +583,13 @@ class TestWatches:
         put(engine, a=b"2")
         assert watch.wait(5)
         watch.cancel()
+
+    def test_wait_for_a_change_that_is_yet_to_come(self, engine):
+        """Another thread makes it while this one waits."""
+        transaction = engine.begin()
+        watch = transaction.watch(b"a")
+        transaction.commit()
+        timer = threading.Timer(0.05, lambda: put(engine, a=b"1"))
+        timer.start()
+        assert watch.wait(10)
+        timer.join()

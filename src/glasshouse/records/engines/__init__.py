@@ -6,6 +6,7 @@ retrying    transact: work that is tried again where it conflicts
 buffer      a transaction that keeps its writes until it commits
 changes     what a transaction reads from, and what a commit has to check and write
 own_keys    the keys a transaction writes, in order
+merging     ranges of the store with a transaction's own writes in their places
 mutation    atomic operations applied
 memory      memory:             in this process
 validation  whether what was read is still so

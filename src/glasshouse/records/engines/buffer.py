@@ -4,10 +4,8 @@ Reads look into the buffer first and then into a snapshot, a moment of the store
 kept for the engine to check when it commits.
 """
 
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from glasshouse.errors import EngineError
@@ -20,6 +18,7 @@ from glasshouse.records.engines.engine import (
     Row,
     Watch,
 )
+from glasshouse.records.engines.merging import covering, join, merged
 from glasshouse.records.engines.mutation import apply_mutation, fold
 from glasshouse.records.engines.own_keys import OwnKeys
 
@@ -47,35 +46,35 @@ class BufferedTransaction:
             read_only: Whether it refuses to commit writes, and so forgets what it read.
         """
         self._snapshot = snapshot
-        self._read = snapshot.get
         self._commit = commit
         self._watch = watch
-        self._changes = Changes()
         self._is_read_only = read_only
-        self._writes = self._changes.writes
-        self._read_keys = self._changes.read_keys
-        self._own = OwnKeys(self._writes)
+        self._changes = changes = Changes()
+        self._writes = writes = changes.writes
+        self._own = OwnKeys(writes)
+        self._long_bytes = snapshot.direct_bytes
         self._is_plain = True
         self._is_open = True
+        remember = _forget if read_only else changes.read_keys.append
         self.get, self._take_long_way = _quick_get(
-            snapshot,
-            self._writes,
-            _forget if read_only else self._read_keys.append,
-            self._get_beside_others,
+            snapshot, writes, remember, self._get_beside_others
         )
         self._version: bytes | None = None
 
     def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
         """The values of many keys."""
         is_direct = self._is_plain and self._writes.keys().isdisjoint(keys)
-        if not is_direct or len(max(keys, key=len, default=b"")) > self._snapshot.direct_bytes:
-            return [self.get(key, snapshot=snapshot) for key in keys]
-        if not snapshot and not self._is_read_only:
-            self._read_keys.extend(keys)
-        try:
-            return list(map(self._snapshot.direct, keys))
-        except Exception as error:
-            raise self._snapshot.translated(error) from None
+        if is_direct and max(map(len, keys), default=0) <= self._snapshot.direct_bytes:
+            try:
+                values = list(map(self._snapshot.direct, keys))
+            except Exception as error:
+                if b"" not in keys:
+                    raise self._snapshot.translated(error) from None
+            else:
+                if not snapshot and not self._is_read_only:
+                    self._changes.read_keys.extend(keys)
+                return values
+        return [self.get(key, snapshot=snapshot) for key in keys]
 
     def get_range(
         self,
@@ -87,10 +86,13 @@ class BufferedTransaction:
         snapshot: bool = False,
     ) -> list[Row]:
         """At most `limit` rows of a range, own writes included."""
-        self._refuse_ended()
         if begin >= end or limit == 0:
+            self._refuse_ended()
             return []
-        rows = self._merged(begin, end, limit, reverse)
+        if self._is_plain and not self._writes:
+            rows = self._snapshot.get_range(begin, end, limit, reverse)
+        else:
+            rows = self._rows(begin, end, limit, reverse)
         if not snapshot and not self._is_read_only:
             if limit is not None and len(rows) >= limit:
                 last = rows[-1][0]
@@ -102,7 +104,7 @@ class BufferedTransaction:
 
     def set(self, key: bytes, value: bytes) -> None:
         """Write a value."""
-        if len(key) > MAX_KEY_BYTES or len(value) > MAX_VALUE_BYTES:
+        if len(key) > self._long_bytes or len(value) > MAX_VALUE_BYTES:
             self._refuse(key, value)
         self._writes[key] = value
         if not self._is_plain:
@@ -110,27 +112,26 @@ class BufferedTransaction:
 
     def set_all(self, rows: Mapping[bytes, bytes]) -> None:
         """Write many values."""
-        if not self._is_plain:
-            for key, value in rows.items():
-                self.set(key, value)
+        self._refuse_ended()
+        if not rows:
             return
-        if rows:
-            self._refuse(max(rows, key=len), max(rows.values(), key=len))
-            self._writes.update(rows)
+        if max(map(len, rows)) > self._long_bytes:
+            self._refuse(max(rows, key=len), b"")
+        if max(map(len, rows.values())) > MAX_VALUE_BYTES:
+            self._refuse(b"", max(rows.values(), key=len))
+        self._writes.update(rows)
+        if not self._is_plain:
+            for key in rows:
+                self._overwrite(key)
 
     def clear(self, key: bytes) -> None:
         """Remove a key."""
-        if len(key) > MAX_KEY_BYTES:
+        if len(key) > self._long_bytes:
             self._refuse(key, b"")
         self._writes[key] = None
+        self._changes.has_clears = True
         if not self._is_plain:
             self._overwrite(key)
-
-    def _overwrite(self, key: bytes) -> None:
-        """Drop what else was to happen to a key that is now written."""
-        self._refuse_ended()
-        self._changes.mutations.pop(key, None)
-        self._changes.stamped_values.pop(key, None)
 
     def clear_range(self, begin: bytes, end: bytes) -> None:
         """Remove a range of keys."""
@@ -145,22 +146,18 @@ class BufferedTransaction:
         self._own.recount()
         for key in [key for key in changes.stamped_values if begin <= key < end]:
             del changes.stamped_values[key]
-        apart = [one for one in changes.cleared if one[1] < begin or end < one[0]]
-        touching = [one for one in changes.cleared if not (one[1] < begin or end < one[0])]
-        joined = (
-            min([begin, *(one[0] for one in touching)]),
-            max([end, *(one[1] for one in touching)]),
-        )
-        changes.cleared[:] = sorted([*apart, joined])
+        if changes.stamped_keys:
+            changes.cleared_stamped.append((len(changes.stamped_keys), begin, end))
+        join(changes.cleared, begin, end)
 
     def mutate(self, mutation: Mutation, key: bytes, parameter: bytes) -> None:
         """Apply an atomic operation at commit."""
-        if len(key) > MAX_KEY_BYTES or len(parameter) > MAX_VALUE_BYTES or not self._is_open:
+        if len(key) > self._long_bytes or len(parameter) > MAX_VALUE_BYTES or not self._is_open:
             self._refuse(key, parameter)
         if key in self._writes:
             self._writes[key] = apply_mutation(mutation, self._writes[key], parameter)
             return
-        if self._is_cleared(key):
+        if covering(self._changes.cleared, key):
             self._writes[key] = apply_mutation(mutation, None, parameter)
             return
         self._refuse_stamped(key)
@@ -223,8 +220,11 @@ class BufferedTransaction:
         """End without writing."""
         if self._is_open:
             self._is_open = False
-            self._read = _ended
             self._not_plain()
+            # What reads refers to this object, which would keep all it holds until the next
+            # collection of garbage.
+            self.get = _ended
+            self._writes.clear()
             self._snapshot.close()
 
     @property
@@ -245,6 +245,12 @@ class BufferedTransaction:
             size += len(key) + sum(len(parameter) for _, parameter in pending)
         return size
 
+    def _overwrite(self, key: bytes) -> None:
+        """Drop what else was to happen to a key that is now written."""
+        self._refuse_ended()
+        self._changes.mutations.pop(key, None)
+        self._changes.stamped_values.pop(key, None)
+
     def _not_plain(self) -> None:
         """From now on there is more to look at than writes, so reads take the long way."""
         self._is_plain = False
@@ -253,71 +259,26 @@ class BufferedTransaction:
     def _get_beside_others(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
         """The value of a key that is long, or that more than writes may have to do with."""
         self._refuse_ended()
+        changes = self._changes
         self._refuse_stamped(key)
-        if self._is_cleared(key):
+        if covering(changes.cleared, key):
             return None
-        if not snapshot:
-            self._read_keys.append(key)
-        value = self._read(key)
-        for mutation, parameter in self._changes.mutations.get(key, ()):
+        if not snapshot and not self._is_read_only:
+            changes.read_keys.append(key)
+        value = self._snapshot.get(key)
+        for mutation, parameter in changes.mutations.get(key, ()):
             value = apply_mutation(mutation, value, parameter)
         return value
 
-    def _is_cleared(self, key: bytes) -> bool:
-        cleared = self._changes.cleared
-        if not cleared:
-            return False
-        place = bisect_left(cleared, (key + b"\x00",)) - 1
-        return place >= 0 and cleared[place][0] <= key < cleared[place][1]
-
-    def _merged(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
+    def _rows(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> list[Row]:
         """Rows of the snapshot with those of the buffer in their places."""
+        self._refuse_ended()
         changes = self._changes
-        if not self._is_plain:
-            for key in changes.stamped_values:
-                if begin <= key < end:
-                    self._refuse_stamped(key)
+        for key in changes.stamped_values:
+            if begin <= key < end:
+                self._refuse_stamped(key)
         keys = self._own.within(begin, end, reverse=reverse)
-        has_cleared = any(one[0] < end and begin < one[1] for one in changes.cleared)
-        if keys is None and not has_cleared:
-            return self._snapshot.get_range(begin, end, limit, reverse)
-        rows = self._below(begin, end, limit, reverse)
-        return list(islice(self._interleaved(rows, keys or iter(()), reverse), limit))
-
-    def _below(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Iterator[Row]:
-        """Rows of the snapshot that this transaction has not cleared, a few more at a time."""
-        chunk = None if limit is None else limit + _SPARE_ROWS
-        while True:
-            rows = self._snapshot.get_range(begin, end, chunk, reverse)
-            if self._changes.cleared:
-                yield from [row for row in rows if not self._is_cleared(row[0])]
-            else:
-                yield from rows
-            if chunk is None or len(rows) < chunk:
-                return
-            begin, end = (begin, rows[-1][0]) if reverse else (rows[-1][0] + b"\x00", end)
-            chunk = min(4 * chunk, _MOST_ROWS)
-
-    def _interleaved(
-        self, rows: Iterator[Row], keys: Iterator[bytes], reverse: bool
-    ) -> Iterator[Row]:
-        """Rows of the snapshot and keys of the buffer in one order; what the buffer has, counts."""
-        row, key = next(rows, None), next(keys, None)
-        while row is not None or key is not None:
-            if key is None or (row is not None and (row[0] > key if reverse else row[0] < key)):
-                assert row is not None
-                yield row
-                row = next(rows, None)
-                continue
-            if row is not None and row[0] == key:
-                below, row = row, next(rows, None)
-            else:
-                below = None
-            is_own = key in self._writes or key in self._changes.mutations
-            value = self._own_value(key) if is_own else below and below[1]
-            if value is not None:
-                yield key, value
-            key = next(keys, None)
+        return merged(self._snapshot, changes, keys, self._own_value, begin, end, limit, reverse)
 
     def _own_value(self, key: bytes) -> bytes | None:
         if key in self._writes:
@@ -331,7 +292,7 @@ class BufferedTransaction:
             )
 
     def _refuse(self, key: bytes, value: bytes) -> None:
-        """Refuse to write after the end, or what is too long."""
+        """Refuse to write after the end, or what is too long; take note of a long key."""
         self._refuse_ended()
         if len(key) > MAX_KEY_BYTES:
             raise EngineError(f"a key of {len(key)} bytes is too long; {MAX_KEY_BYTES} is the most")
@@ -339,16 +300,13 @@ class BufferedTransaction:
             raise EngineError(
                 f"a value of {len(value)} bytes is too long; {MAX_VALUE_BYTES} is the most"
             )
+        if len(key) > self._long_bytes:
+            self._changes.has_long_keys = True
 
     def _refuse_ended(self) -> None:
         if not self._is_open:
             _ended(b"")
 
-
-_SPARE_ROWS = 16
-"""Rows read beyond a limit, for those that the buffer hides."""
-
-_MOST_ROWS = 2048
 
 _forget = deque[bytes](maxlen=0).append
 """Takes a key and keeps nothing."""
@@ -384,17 +342,19 @@ def _quick_get(
         try:
             return direct(key)
         except Exception as error:
+            if not key:  # LMDB knows no empty keys
+                return long_way(key, snapshot=snapshot)
             raise translated(error) from None
 
     def take_long_way() -> None:
-        nonlocal direct_bytes
-        direct_bytes = -1
+        nonlocal direct, direct_bytes
+        direct, direct_bytes = _ended, -1
 
     translated = snapshot.translated
     return get, take_long_way
 
 
-def _ended(key: bytes) -> bytes | None:
+def _ended(key: bytes, *, snapshot: bool = False) -> bytes | None:
     raise EngineError("this transaction has ended; begin another")
 
 

@@ -50,6 +50,8 @@ class Changes:
     """Atomic operations on keys whose value is not known here, in order."""
     stamped_keys: list[tuple[bytes, int, bytes]] = field(default_factory=list)
     """Keys with the offset of the commit version, and their values."""
+    cleared_stamped: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    """Ranges cleared after so many stamped keys were written: those of them that lie there go."""
     stamped_values: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     """Values with the offset of the commit version."""
     read_keys: list[bytes] = field(default_factory=list)
@@ -57,6 +59,10 @@ class Changes:
     read_ranges: list[Range] = field(default_factory=list)
     write_conflicts: list[Range] = field(default_factory=list)
     """Ranges that count as written though they are not."""
+    has_clears: bool = False
+    """Whether any write may be None."""
+    has_long_keys: bool = False
+    """Whether any write may be of a key longer than the snapshot reads directly."""
 
     @property
     def is_empty(self) -> bool:
@@ -73,6 +79,14 @@ class Changes:
     def stamp(self, version: bytes) -> None:
         """Fill in the commit version; what was stamped becomes plain writes."""
         for key, (value, offset) in self.stamped_values.items():
-            self.writes[key] = value[:offset] + version + value[offset + VERSION_BYTES :]
-        for key, offset, value in self.stamped_keys:
-            self.writes[key[:offset] + version + key[offset + VERSION_BYTES :]] = value
+            self.writes[key] = _stamped(value, offset, version)
+        for place, (unstamped, offset, value) in enumerate(self.stamped_keys):
+            key = _stamped(unstamped, offset, version)
+            if not any(
+                place < count and begin <= key < end for count, begin, end in self.cleared_stamped
+            ):
+                self.writes[key] = value
+
+
+def _stamped(holder: bytes, offset: int, version: bytes) -> bytes:
+    return holder[:offset] + version + holder[offset + VERSION_BYTES :]

@@ -7,6 +7,8 @@ the reference that the other engines are tested against.
 
 import threading
 from bisect import bisect_left, bisect_right, insort
+from functools import partial
+from weakref import WeakSet
 
 from glasshouse.errors import ConflictError, EngineError
 from glasshouse.records.engines.buffer import BufferedTransaction
@@ -21,7 +23,7 @@ from glasshouse.records.engines.engine import (
 from glasshouse.records.engines.mutation import apply_mutation
 
 _KEPT_COMMITS = 10_000
-"""Commits whose writes are remembered; an older transaction conflicts."""
+"""Most commits whose writes are remembered; a transaction from before them conflicts."""
 
 
 class MemoryEngine:
@@ -30,13 +32,14 @@ class MemoryEngine:
     def __init__(self, url: str = "memory:") -> None:
         self._url = url
         self._lock = threading.Condition(threading.RLock())
-        self._exclusive = threading.RLock()
+        self._holder: int | None = None  # the thread of an exclusive transaction
         self._keys: list[bytes] = []
         self._values: dict[bytes, list[tuple[int, bytes | None]]] = {}
         self._commits: list[tuple[int, list[bytes], list[Range]]] = []
         self._version = 0
         self._oldest_known = 0
         self._readers: dict[int, int] = {}
+        self._begun = WeakSet[BufferedTransaction]()
         self._closed = False
 
     @property
@@ -51,15 +54,20 @@ class MemoryEngine:
 
     def begin(self, *, exclusive: bool = False, read_only: bool = False) -> Transaction:
         """Begin a transaction; an exclusive one keeps the commits of other threads waiting."""
-        if self._closed:
-            raise EngineError(f"{self._url} is closed; open it again")
-        if exclusive:
-            self._exclusive.acquire()
         with self._lock:
+            if exclusive:
+                self._wait_for_others()
+            self._refuse_closed()
+            if exclusive:
+                self._holder = threading.get_ident()
             version = self._version
             self._readers[version] = self._readers.get(version, 0) + 1
         snapshot = _MemorySnapshot(self, version, is_exclusive=exclusive)
-        return BufferedTransaction(snapshot, self._commit, watch=self._watch, read_only=read_only)
+        transaction = BufferedTransaction(
+            snapshot, self._commit, watch=self._watch, read_only=read_only
+        )
+        self._begun.add(transaction)
+        return transaction
 
     def advance_version(self, version: bytes) -> None:
         """Make later versions larger."""
@@ -71,8 +79,12 @@ class MemoryEngine:
         return self._version.to_bytes(8, "big") + bytes(VERSION_BYTES - 8)
 
     def close(self) -> None:
-        """Refuse further transactions."""
-        self._closed = True
+        """End all transactions that are open, and refuse others."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify_all()
+        for transaction in list(self._begun):
+            transaction.cancel()
 
     def get_at(self, key: bytes, version: int) -> bytes | None:
         """The value that a key had at a version."""
@@ -106,12 +118,32 @@ class MemoryEngine:
             self._readers[version] -= 1
             if not self._readers[version]:
                 del self._readers[version]
-        if is_exclusive:
-            self._exclusive.release()
+            if is_exclusive:
+                self._holder = None
+                self._lock.notify_all()
+
+    def _wait_for_others(self) -> None:
+        """Wait until no other thread has an exclusive transaction.
+
+        Raises:
+            EngineError: If this thread has one itself.
+        """
+        if self._holder == threading.get_ident():
+            raise EngineError(
+                "this thread has an exclusive transaction open; end it before it commits another"
+            )
+        self._lock.wait_for(lambda: self._holder is None or self._closed)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise EngineError(f"{self._url} is closed; open it again")
 
     def _commit(self, snapshot: Snapshot, changes: Changes) -> bytes:
         assert isinstance(snapshot, _MemorySnapshot)
-        with self._exclusive, self._lock:
+        with self._lock:
+            if not snapshot.is_exclusive:
+                self._wait_for_others()
+            self._refuse_closed()
             self._check(snapshot.version, changes)
             self._version += 1
             version = self._version.to_bytes(8, "big") + bytes(VERSION_BYTES - 8)
@@ -133,11 +165,18 @@ class MemoryEngine:
             written = [*changes.writes, *changes.mutations]
             ranges = [*changes.cleared, *changes.write_conflicts]
             self._commits.append((self._version, written, ranges))
-            if len(self._commits) > _KEPT_COMMITS:
-                self._oldest_known = self._commits[-_KEPT_COMMITS][0]
-                del self._commits[:-_KEPT_COMMITS]
+            self._forget_commits()
             self._lock.notify_all()
             return version
+
+    def _forget_commits(self) -> None:
+        """Drop what no open transaction can conflict with, and what would be too much."""
+        oldest = min(self._readers, default=self._version)
+        place = bisect_right(self._commits, oldest, key=lambda one: one[0])
+        place = max(place, len(self._commits) - _KEPT_COMMITS)
+        if place:
+            self._oldest_known = self._commits[place - 1][0]
+            del self._commits[:place]
 
     def _put(self, key: bytes, value: bytes | None) -> None:
         history = self._values.get(key)
@@ -192,9 +231,9 @@ class _MemorySnapshot:
 
     def __init__(self, engine: MemoryEngine, version: int, *, is_exclusive: bool) -> None:
         self.version = version
+        self.is_exclusive = is_exclusive
         self._engine = engine
-        self._is_exclusive = is_exclusive
-        self.direct = self.get
+        self.direct = partial(engine.get_at, version=version)
         self.direct_bytes = MAX_KEY_BYTES
 
     def translated(self, error: Exception) -> Exception:
@@ -207,7 +246,7 @@ class _MemorySnapshot:
         return self._engine.range_at(begin, end, limit, reverse, self.version)
 
     def close(self) -> None:
-        self._engine.let_go(self.version, is_exclusive=self._is_exclusive)
+        self._engine.let_go(self.version, is_exclusive=self.is_exclusive)
 
 
 class _MemoryWatch:

@@ -33,6 +33,8 @@ def open_engine(url: str) -> Engine:
     try:
         found = import_module(f"glasshouse.records.engines.{module}")
     except ModuleNotFoundError as error:
+        if not extra:
+            raise
         raise EngineError(
             f"{scheme}: needs the package {error.name}; "
             f"get it with pip install 'glasshouse[{extra}]'"

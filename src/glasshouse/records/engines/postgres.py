@@ -64,6 +64,7 @@ class PostgresEngine:
         self._idle: list[psycopg.Connection[Any]] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._holder: int | None = None  # the thread of an exclusive transaction
         connection = self.connect()
         try:
             with locked(connection), translated():
@@ -82,6 +83,8 @@ class PostgresEngine:
 
     def begin(self, *, exclusive: bool = False, read_only: bool = False) -> Transaction:
         """Begin a transaction; an exclusive one keeps the commits of others waiting."""
+        if exclusive:
+            self._refuse_held()
         connection = self.connect()
         try:
             with translated():
@@ -93,6 +96,8 @@ class PostgresEngine:
         except BaseException:
             connection.close()
             raise
+        if exclusive:
+            self._holder = threading.get_ident()
         snapshot = _PostgresSnapshot(self, connection, seen, is_exclusive=exclusive)
         return BufferedTransaction(snapshot, self._commit, watch=self._watch, read_only=read_only)
 
@@ -146,6 +151,10 @@ class PostgresEngine:
         except psycopg.ProgrammingError as error:
             raise EngineError(f"{self.url} is no address of a database: {error}") from None
 
+    def let_others(self) -> None:
+        """An exclusive transaction has ended."""
+        self._holder = None
+
     def release(self, connection: "psycopg.Connection[Any]") -> None:
         """Give a connection back, whatever state it is in."""
         is_idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
@@ -155,6 +164,13 @@ class PostgresEngine:
                 return
         connection.close()
 
+    def _refuse_held(self) -> None:
+        """A thread that waited for the lock that it holds would wait for ever."""
+        if self._holder == threading.get_ident():
+            raise EngineError(
+                "this thread has an exclusive transaction open; end it before it commits another"
+            )
+
     def _watch(self, key: bytes, value: bytes | None) -> Watch:
         return PollingWatch(self, key, value, self.newest_version)
 
@@ -162,6 +178,7 @@ class PostgresEngine:
         assert isinstance(snapshot, _PostgresSnapshot)
         if snapshot.is_exclusive:
             return _write_and_commit(snapshot.connection, snapshot, changes, snapshot.seen)
+        self._refuse_held()
         connection = self.connect()
         try:
             with locked(connection):
@@ -234,6 +251,8 @@ class _PostgresSnapshot:
         if not self._is_open:
             return
         self._is_open = False
+        if self.is_exclusive:
+            self._engine.let_others()
         if not self.connection.closed:
             try:
                 self.connection.execute("ROLLBACK")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from glasshouse.errors import CommitUnknownError, ConflictError
+from glasshouse.errors import CommitUnknownError, ConflictError, EngineError
 from glasshouse.records.engines.engine import Engine, Transaction
 
 T = TypeVar("T")
@@ -44,7 +44,10 @@ def transact(
     Raises:
         ConflictError: If it conflicted every time.
         CommitUnknownError: If it may have been done and is not idempotent.
+        EngineError: If there is nothing to attempt.
     """
+    if attempts < 1:
+        raise EngineError(f"attempts={attempts} must be 1 or more")
     began = clock()
     for attempt in range(1, attempts + 1):
         transaction = engine.begin(exclusive=attempt > _EXCLUSIVE_AFTER)
@@ -63,4 +66,4 @@ def transact(
         finally:
             transaction.cancel()
         sleep(draw() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)))
-    raise ValueError(f"attempts={attempts} must be 1 or more")
+    raise AssertionError("the last attempt returns or raises")
