@@ -1,0 +1,35 @@
+"""What folders tell, brought into the notebook; the folder is the truth and stays as it is.
+
+folders       import_path: whatever is found in a folder, imported
+run_folder    a run: its record and its curves
+checkpoints   its checkpoints: where, and their hashes
+report        the report of studies: a run and its claims for each
+look          a look: a finding with its page
+subjects      what a model is called
+reading       JSON files whose content is not taken for granted
+
+Importing again changes nothing, and adds what has come since.
+"""
+
+from glasshouse.notebook.importing.checkpoints import checkpoint_id, import_checkpoints
+from glasshouse.notebook.importing.folders import Imported, ids_of_folder, import_path
+from glasshouse.notebook.importing.look import import_look
+from glasshouse.notebook.importing.report import import_report
+from glasshouse.notebook.importing.run_folder import (
+    import_run,
+    run_id_of,
+)
+from glasshouse.notebook.importing.subjects import subject_of
+
+__all__ = [
+    "Imported",
+    "checkpoint_id",
+    "ids_of_folder",
+    "import_checkpoints",
+    "import_look",
+    "import_path",
+    "import_report",
+    "import_run",
+    "run_id_of",
+    "subject_of",
+]
