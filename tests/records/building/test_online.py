@@ -1,5 +1,7 @@
 """Building an index while others write."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,15 +20,23 @@ from glasshouse.records.expressions import Record, fan_out
 from glasshouse.records.indexes.aggregate import CountIndex, aggregate
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.schema.schema import Schema
+from glasshouse.records.store import opening
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.database import Database
 from glasshouse.records.store.header import IndexState
-from glasshouse.records.store.opening import BUILT_AT_ONCE
 from glasshouse.records.store.reading import read_page
 from glasshouse.records.subspace import Subspace
 
 PLACE = Subspace(("things",))
-MANY = BUILT_AT_ONCE + 60
+MANY = 70
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_built_at_once():
+    """So that few records are enough for a build."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "BUILT_AT_ONCE", 5)
+        yield
 
 
 class Thing(Record):
@@ -94,9 +104,9 @@ def built(handle):
 class TestBuildIndex:
     def test_makes_new_indexes_readable(self, handle):
         """In bounded transactions, over all types of an index."""
-        steps = list(build_index(handle, "size", rows_per_transaction=50))
+        steps = list(build_index(handle, "size", rows_per_transaction=13))
         assert [step.is_done for step in steps] == [False] * (len(steps) - 1) + [True]
-        assert len(steps) > MANY / 50
+        assert len(steps) > MANY / 13
         assert steps[-1].num_records == MANY + 9
         list(build_all(handle))
         assert built(handle) == as_built_from_nothing(handle)
@@ -104,16 +114,16 @@ class TestBuildIndex:
 
     def test_goes_on_where_another_stopped(self, handle):
         """The mark is in the store: whoever comes next need not begin again."""
-        for step in build_index(handle, "by_size", rows_per_transaction=40):
-            if step.num_records > 100:
+        for step in build_index(handle, "by_size", rows_per_transaction=10):
+            if step.num_records > 25:
                 break
         assert handle.run(lambda store: store.header.state("by_size")) is IndexState.BUILDING
-        rest = list(build_index(handle, "by_size", rows_per_transaction=40))
-        assert rest[-1].num_records < MANY - 60
+        rest = list(build_index(handle, "by_size", rows_per_transaction=10))
+        assert rest[-1].num_records < MANY - 15
         list(build_all(handle))
         assert built(handle) == as_built_from_nothing(handle)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(
         changes=st.lists(
             st.lists(
@@ -129,7 +139,7 @@ class TestBuildIndex:
         database.store(BEFORE, PLACE).save(*(thing(2 * number) for number in range(MANY)))
         handle = database.store(AFTER, PLACE)
         builders = [
-            build_index(handle, name.name, rows_per_transaction=60) for name in AFTER.indexes
+            build_index(handle, name.name, rows_per_transaction=15) for name in AFTER.indexes
         ]
 
         def change(store, some):
@@ -157,8 +167,8 @@ class TestBuildIndex:
 
     def test_two_builders_do_no_harm(self, handle):
         """They take turns or conflict; nothing is counted twice."""
-        one = build_index(handle, "by_size", rows_per_transaction=30)
-        other = build_index(handle, "by_size", rows_per_transaction=30)
+        one = build_index(handle, "by_size", rows_per_transaction=8)
+        other = build_index(handle, "by_size", rows_per_transaction=8)
         for _ in range(30):
             next(one, None)
             next(other, None)
@@ -174,7 +184,7 @@ class TestBuildIndex:
         handle = database.store(UNIQUE, PLACE)
         both = rf"Thing \({MANY},\) cannot be .* another record has \(7,\) already: .* key \(7,\)"
         with pytest.raises(UniquenessError, match=both):
-            list(build_index(handle, "size"))
+            list(build_index(handle, "size", rows_per_transaction=20))
         assert handle.run(lambda store: store.header.state("size")) is IndexState.BUILDING
         handle.save(Thing(MANY, MANY))
         list(build_index(handle, "size"))
@@ -212,7 +222,7 @@ class TestBuildIndex:
 
     def test_is_refused_when_disabled_meanwhile(self, handle):
         """A builder that went on would fill an index that writers no longer keep."""
-        builder = build_index(handle, "tags", rows_per_transaction=50)
+        builder = build_index(handle, "tags", rows_per_transaction=13)
         next(builder)
         handle.run(lambda store: disable(store, "tags"))
         with pytest.raises(SchemaError, match="is disabled"):
@@ -239,15 +249,15 @@ class TestBuildIndex:
         with Database.open(url) as database:
             database.store(BEFORE, PLACE).save(*(thing(2 * number) for number in range(MANY)))
             handle = database.store(AFTER, PLACE)
-            builder = build_index(handle, "by_size", rows_per_transaction=50)
+            builder = build_index(handle, "by_size", rows_per_transaction=13)
             next(builder), next(builder), next(builder)
             context = Context(database.engine.begin())
-            handle.open(context).save(thing(151))
+            handle.open(context).save(thing(51))
             if back_to_nothing == "delete all":
                 handle.run(lambda store: store.delete_all())
             else:
                 handle.run(lambda store: start_over(store, "by_size"))
-                next(build_index(handle, "by_size", rows_per_transaction=50))
+                next(build_index(handle, "by_size", rows_per_transaction=13))
             with pytest.raises(ConflictError):
                 context.commit()
             list(build_all(handle))
@@ -265,9 +275,18 @@ class TestBuildIndex:
             return read_page(*args, limit=limit)
 
         monkeypatch.setattr("glasshouse.records.building.online.read_page", read)
-        list(build_index(handle, "by_size"))
-        assert limits[:6] == [100, 50, 25, 12, 6, 12]
+        list(build_index(handle, "by_size", rows_per_transaction=40))
+        assert limits[:6] == [40, 20, 10, 5, 2, 4]
         monkeypatch.undo()
+        list(build_all(handle))
+        assert built(handle) == as_built_from_nothing(handle)
+
+    def test_writes_no_more_than_engines_take(self, handle, monkeypatch):
+        """What one record gives is written in any case; several are taken apart."""
+        monkeypatch.setattr("glasshouse.records.building.online._MOST_BYTES", 100)
+        steps = list(build_index(handle, "tags"))
+        read = [step.num_records for step in steps]
+        assert max(after - before for before, after in pairwise(read)) < 8
         list(build_all(handle))
         assert built(handle) == as_built_from_nothing(handle)
 

@@ -94,6 +94,9 @@ def build_index(
         began = time.monotonic()
         try:
             step = _transact(handle, name, rows, exclusive=conflicts > _EXCLUSIVE_AFTER)
+            if step is None:
+                rows = max(1, rows // 2)
+                continue
         except ConflictError:
             # Writers were faster. Fewer rows meet fewer writers.
             conflicts, rows = conflicts + 1, max(1, rows // 2)
@@ -131,13 +134,15 @@ def rebuild_index(
     )
 
 
-def _transact(handle: StoreHandle, name: str, rows: int, *, exclusive: bool) -> _Step:
-    """One transaction of a build."""
+def _transact(handle: StoreHandle, name: str, rows: int, *, exclusive: bool) -> _Step | None:
+    """One transaction of a build; nothing is done if it would be larger than engines take."""
     context = Context(handle.database.engine.begin(exclusive=exclusive))
     try:
         num_records, is_done = _build_some(handle.open(context), name, rows)
         context.flush()
         num_bytes = context.transaction.approximate_size
+        if num_bytes > 2 * _MOST_BYTES and rows > 1:
+            return None
         context.commit()
         return _Step(num_records, num_bytes, is_done)
     finally:

@@ -60,6 +60,15 @@ class BulkMaintainer(Protocol):
         ...
 
 
+@runtime_checkable
+class CountingMaintainer(Protocol):
+    """A maintainer of rows that are sums over records, which `scrub` can add up again."""
+
+    def contributions(self, record: Any) -> list[tuple[bytes, int]]:
+        """The keys of such rows, without the space, and what the record adds to each."""
+        ...
+
+
 @dataclass(frozen=True)
 class Index:
     """An index of a schema: its name and the record types it covers; the base of all kinds."""

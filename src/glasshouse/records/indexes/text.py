@@ -165,6 +165,11 @@ class TextMaintainer:
         rows, _ = self._rows(b"", record_id, self._groups(record), self._texts(record))
         return list(rows.items())
 
+    def contributions(self, record: Any) -> list[tuple[bytes, int]]:
+        """What the record adds to the totals of its groups."""
+        _, totals = self._rows(b"", b"", self._groups(record), self._texts(record))
+        return [(TOTALS + group, more) for group, more in totals.items()]
+
     def _rows(
         self, space: bytes, record_id: bytes, groups: list[bytes], texts: list[str] | None
     ) -> tuple[dict[bytes, bytes], Counter[bytes]]:

@@ -115,6 +115,10 @@ class VersionMaintainer:
         """None: no row depends on the record alone."""
         return []
 
+    def pointers(self, record: Any, record_id: bytes) -> list[bytes]:
+        """The keys, without the space, of the rows that say where the record's change is."""
+        return [POINTERS + group + record_id for group in self._groups(record)]
+
     def _move(
         self, context: Context, space: bytes, group: bytes, record_id: bytes, *, is_gone: bool
     ) -> None:

@@ -142,6 +142,8 @@ def read_element(packed: bytes, at: int) -> tuple[Any, int]:
     Raises:
         CorruptionError: If no element begins there, or it is cut off.
     """
+    if at >= len(packed):
+        raise CorruptionError(f"{packed!r} ends at {at}, where an element should begin")
     reader = _READERS.get(packed[at])
     if reader is None:
         raise CorruptionError(f"byte {packed[at]:#04x} at {at} of {packed!r} begins no element")
@@ -171,6 +173,8 @@ def read_descending(packed: bytes, at: int) -> tuple[Any, int]:
     Raises:
         CorruptionError: As for `read_element`, or if its closing byte is not there.
     """
+    if at >= len(packed):
+        raise CorruptionError(f"{packed!r} ends at {at}, where an element should begin")
     if packed[at] > TURNED:
         raise CorruptionError(f"byte {packed[at]:#04x} at {at} of {packed!r} begins no element")
     code = bytes([TURNED - packed[at]])
