@@ -1,13 +1,16 @@
 """Conditions from text go where records go: into dicts, to members of enums, to times."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
+from uuid import UUID
 
 import pytest
+from tests.records.query.things import Thing
 
 from glasshouse.errors import QueryError
 from glasshouse.records import Database, Query, Record, Schema, Subspace, stream
+from glasshouse.records.expressions import is_in, is_none, one_of, starts_with
 from glasshouse.records.query import parse_field, parse_where
 from glasshouse.records.schema.keys import desc
 
@@ -97,3 +100,54 @@ class TestParseField:
         """The sentence says which fields there are, or that it is none."""
         with pytest.raises(QueryError):
             parse_field(text, Job)
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("text", "condition"),
+        [
+            ("group == 'a' and number < 2", (Thing.group == "a") & (Thing.number < 2)),
+            ("1 < number <= 3", (Thing.number > 1) & (Thing.number <= 3)),
+            ("'x' in tags", one_of(Thing.tags) == "x"),
+            ("not (inner.size >= 1e3)", ~(Thing.inner.size >= 1e3)),
+            ("group in ['a', 'b'] or label is None", None),
+            ("label.startswith('a')", starts_with(Thing.label, "a")),
+            ("label is not None", ~is_none(Thing.label)),
+            ("-1 == number", Thing.number == -1),
+            ("group in {'b', 'a'}", is_in(Thing.group, ["a", "b"])),
+            ("day == '2026-01-02'", Thing.day == date(2026, 1, 2)),
+            (f"owner == '{UUID(int=7)}'", Thing.owner == UUID(int=7)),
+        ],
+    )
+    def test_reads_what_python_would_compare(self, text, condition):
+        """The words of the command line become the conditions of the library."""
+        found = parse_where(text, Thing)
+        if condition is None:
+            condition = is_in(Thing.group, ["a", "b"]) | is_none(Thing.label)
+        assert found == condition
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("group = 'a'", "cannot be read"),
+            ("nothing == 1", "has no field 'nothing'"),
+            ("group == a", "put text in quotes"),
+            ("__import__('os')", "is no condition"),
+            ("number + 1 == 2", "stands where a field is needed"),
+            ("number", "is no condition"),
+            ("'a' in group", "is not repeated"),
+            ("group in 'a'", "is no list of values"),
+            ("group == {[]: 1}", "stands where a value is needed"),
+            ("group == " + "(" * 500 + "1" + ")" * 500, "cannot be read"),
+            ("not " * 5000 + "flag == True", "nested too deeply|cannot be read"),
+            ("not " * 500 + "flag == True", "nested too deeply|cannot be read"),
+            ("number == " + "9" * 5000, "cannot be read"),
+            ("day == 'today'", "'today' is no date"),
+            ("number is 3", "compares with None only"),
+            ("", "cannot be read"),
+        ],
+    )
+    def test_runs_nothing(self, text, message):
+        """Anything but comparisons is refused in a sentence."""
+        with pytest.raises(QueryError, match=message):
+            parse_where(text, Thing)

@@ -86,7 +86,14 @@ class Comparison(Condition):
     value: Any
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} {self.operator.value} {self.value!r}"
+        return f"{'.'.join(self.path)} {self.operator.value} {_words(self.value)}"
+
+
+def _words(value: Any) -> str:
+    """A value in words that are the same in every process; a set has another order in each."""
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(repr, value))) + "}"
+    return repr(value)
 
 
 @dataclass(frozen=True)

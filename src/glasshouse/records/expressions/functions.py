@@ -18,6 +18,8 @@ from glasshouse.records.expressions.types import element_type
 
 def is_in(field: Any, values: Iterable[Any]) -> Condition:
     """The field equals one of these values."""
+    if isinstance(values, set | frozenset):
+        values = sorted(values, key=repr)  # a set has another order in every process
     return Comparison(_path(field, "is_in"), Operator.IN, tuple(plain(value) for value in values))
 
 

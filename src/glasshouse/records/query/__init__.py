@@ -2,8 +2,11 @@
 
 query          Query: where, order_by, select, limit
 where          parse_where, parse_field: conditions and fields from text
-planner        choosing a plan; plans, ways, ranges, covering, values are its parts
-running        running a plan in batches
+planner        choosing a plan, of the ways that there are to read records
+ways           by primary key or by an index; what each finds, and in which order (ordering)
+ranges         conditions as ranges of keys (bounds); sides takes `or` and `in` apart
+plans          what can be chosen, as values; explaining puts them in words
+running        running a plan in batches (scans, joining, covering, columns)
 cursor         execute, explain, count, first; Cursor, Limits, StopReason
 continuation   where a query stopped, in bytes
 streaming      pages over many transactions, sync and async; delete_where

@@ -13,7 +13,8 @@ from zlib import crc32
 import msgspec
 
 from glasshouse.errors import ContinuationError
-from glasshouse.records.query.plans import Plan, explain_plan
+from glasshouse.records.query.explaining import explain_plan
+from glasshouse.records.query.plans import Plan
 from glasshouse.records.query.query import Query
 from glasshouse.records.store.store import RecordStore
 
@@ -24,9 +25,11 @@ _CRC_BYTES = 4
 
 def fingerprint_of(store: RecordStore, query: Query, plan: Plan) -> bytes:
     """What a continuation must agree in with whoever goes on from it."""
-    schema = store.schema
-    words = "\n".join([schema.name, str(store.header.numbers), str(query), explain_plan(plan)])
-    return blake2b(words.encode(), digest_size=_FINGERPRINT_BYTES).digest()
+    words = f"{query}\n{explain_plan(plan)}".encode(errors="surrogatepass")
+    numbers = msgspec.msgpack.encode(store.header.numbers, order="deterministic")
+    hashed = blake2b(words, digest_size=_FINGERPRINT_BYTES)
+    hashed.update(store.schema.fingerprint + numbers)
+    return hashed.digest()
 
 
 def write_continuation(fingerprint: bytes, prefix: bytes, num_rows: int, position: Any) -> bytes:

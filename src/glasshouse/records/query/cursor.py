@@ -12,21 +12,34 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
+from operator import attrgetter, length_hint
 from typing import Any
 
 from glasshouse.errors import QueryError
 from glasshouse.records.expressions.conditions import values_at
-from glasshouse.records.expressions.reference import path_of
+from glasshouse.records.query.batches import END, Batch, Position, Scope
 from glasshouse.records.query.continuation import (
     fingerprint_of,
     read_continuation,
     write_continuation,
 )
+from glasshouse.records.query.explaining import explain_plan
 from glasshouse.records.query.planner import plan_query
-from glasshouse.records.query.plans import Plan, explain_plan
+from glasshouse.records.query.plans import (
+    Concatenation,
+    IndexScan,
+    Merge,
+    Plan,
+    RecordScan,
+    TextScan,
+)
 from glasshouse.records.query.query import Query
-from glasshouse.records.query.running import END, Batch, Position, Scope, run_plan
+from glasshouse.records.query.running import run_plan
 from glasshouse.records.store.store import RecordStore
+
+_MOST_ROWS_LIMITED = 128
+"""Rows that are read at once at most where bytes or time are limited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,22 +103,23 @@ class Cursor:
         """How the query is answered."""
         self.stopped: StopReason | None = None
         """Why it ended; None while it goes on."""
+        self._store = store
         self._query = query
         self._limits = limits
         self._clock = clock
-        self._prefix = store.prefix
-        self._fingerprint = fingerprint_of(store, query, plan)
-        given, position = 0, None
+        self._given, position = 0, None
         if continuation is not None:
-            given, position = read_continuation(continuation, self._fingerprint, store.prefix)
-        self._given_before = given
-        self._num_rows = 0
+            self._given, position = read_continuation(
+                continuation, fingerprint_of(store, query, plan), store.prefix
+            )
+        self._given_before = self._given
         self._scope = Scope(store, snapshot)
-        self._batch = Batch([], [], position)
-        self._place = 0
+        self._start: Position = position
+        self._batch = Batch([], (), position)
+        self._batch_rows = iter(())
         self._began: float | None = None
-        self._row = _row_of(query)
-        self._rows = self._run(position)
+        # One chain hands out the rows of all batches, so that no Python runs between two rows.
+        self._rows = chain.from_iterable(self._run(position))
 
     def __iter__(self) -> Iterator[Any]:
         return self._rows
@@ -119,44 +133,47 @@ class Cursor:
         if self.stopped is StopReason.EXHAUSTED:
             return None
         batch, place = self._batch, self._place
-        position = batch.end if place == len(batch.rows) else self._position_before(place)
-        given = self._given_before + self._num_rows
-        return write_continuation(self._fingerprint, self._prefix, given, position)
+        position = batch.end
+        if place < len(batch.rows):
+            position = batch.positions[place - 1] if place else self._start
+        fingerprint = fingerprint_of(self._store, self._query, self.plan)
+        return write_continuation(fingerprint, self._store.prefix, self._given + place, position)
 
     @property
     def bill(self) -> Bill:
         """What it has cost so far."""
         seconds = 0.0 if self._began is None else self._clock() - self._began
-        return Bill(self._num_rows, self._scope.num_rows, self._scope.num_bytes, seconds)
+        num_rows = self._given + self._place - self._given_before
+        return Bill(num_rows, self._scope.num_rows, self._scope.num_bytes, seconds)
 
-    def _position_before(self, place: int) -> Position:
-        """Where to go on before the row at a place of the batch."""
-        return self._batch.positions[place - 1] if place else self._start
+    @property
+    def _place(self) -> int:
+        """How many rows of the batch were handed out."""
+        return len(self._batch.rows) - length_hint(self._batch_rows)
 
-    def _run(self, position: Position) -> Iterator[Any]:
+    def _run(self, position: Position) -> Iterator[Iterator[Any]]:
+        """The rows of one batch after another; each is asked for when the last one is used up."""
         self._began = self._clock()
-        self._start: Position = position
         left = self._rows_left()
         if left == 0:
-            self._stop_at_rows()
+            self.stopped = StopReason.EXHAUSTED
             return
         self._bound_reads(left)
-        row_of = self._row
+        row_of = _row_of(self._query)
         for batch in run_plan(self.plan, self._scope, position):
-            self._batch, self._place = batch, 0
-            for row in batch.rows:
-                self._place += 1
-                self._num_rows += 1
-                yield row if row_of is None else row_of(row)
-                if left is not None and self._num_rows == left:
-                    self._stop_at_rows()
-                    return
-            self._start = batch.end
+            if left is not None and len(batch.rows) > left:
+                batch = Batch(batch.rows[:left], batch.positions, batch.positions[left - 1])
+            rows = batch.rows if row_of is None else list(map(row_of, batch.rows))
+            self._start, self._batch, self._batch_rows = self._batch.end, batch, iter(rows)
+            yield self._batch_rows
+            self._given += len(rows)
+            self._start, self._batch = batch.end, Batch([], (), batch.end)
+            if left is not None:
+                left -= len(rows)
             if batch.end is END:
                 break
-            reason = self._spent()
-            if reason is not None:
-                self.stopped = reason
+            self.stopped = self._reason_to_stop(left)
+            if self.stopped is not None:
                 return
         self.stopped = StopReason.EXHAUSTED
 
@@ -164,29 +181,39 @@ class Cursor:
         """Rows that may still be handed out, by the limits and by the query."""
         bounds = [self._limits.rows]
         if self._query.most is not None:
-            bounds.append(max(0, self._query.most - self._given_before))
+            bounds.append(max(0, self._query.most - self._given))
         return min((bound for bound in bounds if bound is not None), default=None)
 
-    def _stop_at_rows(self) -> None:
-        given = self._given_before + self._num_rows
-        is_all = self._query.most is not None and given >= self._query.most
-        is_all = is_all or (self._place == len(self._batch.rows) and self._batch.end is END)
-        self.stopped = StopReason.EXHAUSTED if is_all else StopReason.ROW_LIMIT
-
-    def _bound_reads(self, rows: int | None) -> None:
-        """Read no more at once than can be used, or than the byte limit makes likely."""
-        if rows is not None and self._query.condition is None:
-            self._scope.most_rows = max(1, min(self._scope.most_rows, rows))
+    def _bound_reads(self, left: int | None) -> None:
+        """Read no more at once than can be used, or than lets limits be looked at in time."""
+        scope = self._scope
+        if left is not None and _gives_each(self.plan):
+            scope.most_rows = min(scope.most_rows, left)
         if self._limits.bytes is not None or self._limits.seconds is not None:
-            self._scope.most_rows = min(self._scope.most_rows, 128)
+            scope.most_rows = min(scope.most_rows, _MOST_ROWS_LIMITED)
 
-    def _spent(self) -> StopReason | None:
+    def _reason_to_stop(self, left: int | None) -> StopReason | None:
         limits = self._limits
+        if left == 0:
+            is_all = self._query.most is not None and self._given >= self._query.most
+            return StopReason.EXHAUSTED if is_all else StopReason.ROW_LIMIT
         if limits.bytes is not None and self._scope.num_bytes >= limits.bytes:
             return StopReason.BYTE_LIMIT
         if limits.seconds is not None and self.bill.seconds >= limits.seconds:
             return StopReason.TIME_LIMIT
         return None
+
+
+def _gives_each(plan: Plan) -> bool:
+    """Whether a plan gives every row that it reads."""
+    match plan:
+        case RecordScan() | TextScan():
+            return True
+        case IndexScan():
+            return not (plan.meets_twice or plan.is_shared)
+        case Concatenation(branches) | Merge(branches):
+            return all(one.given_before is None and _gives_each(one.child) for one in branches)
+    return False
 
 
 def execute(
@@ -236,21 +263,28 @@ def first(store: RecordStore, query: Query) -> Any | None:
 
 
 def count(store: RecordStore, query: Query) -> int:
-    """How many rows there are, by going through them; an aggregate index answers at once."""
-    return sum(1 for _ in execute(store, query))
+    """How many rows there are, by going through them; an aggregate index answers at once.
+
+    Where an index has all that the conditions ask for, records are not read.
+    """
+    unordered = query.order_by()
+    if len(query.record_types) == 1:
+        key = store.schema.keys.get(query.record_types[0], ())
+        unordered = unordered.rows_of(tuple(column for column in key if column.path))
+    return sum(1 for _ in execute(store, unordered))
 
 
 def _row_of(query: Query) -> Callable[[Any], Any] | None:
     """What is handed out for a record: itself, or the fields selected."""
-    if not query.selected:
+    paths = [column.path for column in query.selected]
+    if not paths:
         return None
-    getters = [(values_at(path_of(field)), _is_single(field)) for field in query.selected]
+    if all(len(path) == 1 and not path[0].endswith("]") for path in paths):
+        get = attrgetter(*[path[0] for path in paths])
+        return get if len(paths) > 1 else lambda record: (get(record),)
+    getters = [(values_at(path), any(step.endswith("[]") for step in path)) for path in paths]
 
     def row(record: Any) -> tuple[Any, ...]:
-        return tuple(get(record)[0] if single else get(record) for get, single in getters)
+        return tuple([get(record) if each else get(record)[0] for get, each in getters])
 
     return row
-
-
-def _is_single(field: Any) -> bool:
-    return not any(step.endswith("[]") for step in path_of(field))

@@ -1,4 +1,4 @@
-"""Plans: how a query is answered, as values that can be read.
+"""Plans: how a query is answered, as values.
 
 Each node gives rows one after another and, with each, a position from which it can go on.
 
@@ -6,9 +6,7 @@ Source:
     1901.04452, section 8.2; the operators of the Record Layer's `RecordQueryPlan`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from glasshouse.records.expressions.conditions import Condition
 from glasshouse.records.query.ranges import KeyRange
@@ -42,8 +40,14 @@ class IndexScan:
     reverse: bool = False
     meets_twice: bool = False
     """Whether a record may stand in the range more than once, and is to come once."""
-    covered: Key | None = None
-    """The columns kept beside the key, if the index has all that is asked: no record is read."""
+    is_unique: bool = False
+    """Whether a row may have its record's id in the value."""
+    is_shared: bool = False
+    """Whether records of other types have rows there too."""
+    wanted: frozenset[str] | None = None
+    """The fields that are asked for, if the index has them all: no record is read."""
+    covered: Key = ()
+    """The columns kept beside the key."""
     space: bytes = b""
     """What stands before the key, after the index's own space."""
 
@@ -82,7 +86,7 @@ class Branch:
     """One of several plans, and what of its rows an earlier one has given."""
 
     child: "Plan"
-    given_before: Condition | None
+    given_before: Condition | None = None
     """True of the rows to leave out: no memory of rows is needed to give each once."""
 
 
@@ -104,12 +108,15 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """Rows collected and sorted in memory."""
+    """The rows of several plans, collected and sorted in memory."""
 
-    child: "Plan"
-    orders: tuple[tuple[type, Key], ...]
-    """For each record type, the columns of the order."""
+    branches: tuple[Branch, ...]
+    orders: tuple[Key, ...]
+    """For each branch, the columns of the order as its record type has them."""
     at_most: int
+    """Rows to hold at once."""
+    first: int | None
+    """How many of the sorted rows are wanted; None for all."""
 
 
 Plan = (
@@ -123,56 +130,3 @@ Plan = (
     | Merge
     | Sort
 )
-
-
-def explain_plan(plan: Plan) -> str:
-    """A plan as a tree of lines, the last step first."""
-    return "\n".join("  " * depth + words for depth, words in _lines(plan, 0))
-
-
-def _lines(plan: Any, depth: int) -> Iterator[tuple[int, str]]:
-    yield depth, _words(plan)
-    match plan:
-        case Filter(child) | Sort(child):
-            yield from _lines(child, depth + 1)
-        case Intersection(_, sources):
-            for source in sources:
-                yield from _lines(source, depth + 1)
-        case Concatenation(branches) | Merge(branches):
-            for branch in branches:
-                if branch.given_before is not None:
-                    yield depth + 1, f"without what was given before: {branch.given_before}"
-                yield from _lines(branch.child, depth + 1)
-
-
-def _words(plan: Any) -> str:
-    match plan:
-        case Nothing(kind):
-            return f"nothing: no {kind.__name__} can meet the condition"
-        case RecordScan(kind, within, reverse):
-            return f"scan {kind.__name__} by primary key: {within.words}{_direction(reverse)}"
-        case IndexScan(kind, index, _, within, reverse, meets_twice, covered):
-            how = "covering " if covered is not None else ""
-            once = ", each record once" if meets_twice else ""
-            return (
-                f"{how}scan index {index} for {kind.__name__}: {within.words}"
-                f"{once}{_direction(reverse)}"
-            )
-        case TextScan(kind, index, condition):
-            return f"scan text index {index} for {kind.__name__}: {condition}"
-        case Intersection(kind):
-            return f"intersection by primary key of {kind.__name__}"
-        case Filter(_, condition):
-            return f"filter {condition}"
-        case Concatenation():
-            return "one after the other"
-        case Merge(_, orders):
-            return "merge by " + ", ".join(column.describe() for column in orders[0])
-        case Sort(_, orders, at_most):
-            columns = ", ".join(column.describe() for column in orders[0][1])
-            return f"sort in memory by {columns}, at most {at_most} rows"
-    raise AssertionError(plan)
-
-
-def _direction(reverse: bool) -> str:
-    return ", backwards" if reverse else ""

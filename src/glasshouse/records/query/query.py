@@ -27,8 +27,8 @@ class Query:
     """What must be true of a record; None of every one."""
     order: Key = ()
     """Columns to sort by, smallest first, or largest first where they descend."""
-    selected: tuple[FieldReference, ...] = ()
-    """What rows are made of; without, rows are records."""
+    selected: Key = ()
+    """The columns that rows are made of; without, rows are records."""
     most: int | None = None
     """Rows to end after."""
     sorts_at_most: int | None = None
@@ -74,7 +74,11 @@ class Query:
         for field in fields:
             if not isinstance(field, FieldReference):
                 raise QueryError(f"select({field!r}) needs fields of a record type, as Run.id")
-        return self._with(selected=fields)
+        return self.rows_of(key_of(fields))
+
+    def rows_of(self, columns: Key) -> "Query":
+        """Rows are tuples of these columns."""
+        return self._with(selected=columns)
 
     def limit(self, rows: int) -> "Query":
         """At most so many rows.
@@ -117,7 +121,7 @@ class Query:
         if self.order:
             words.append("order by " + ", ".join(column.describe() for column in self.order))
         if self.selected:
-            words.append("select " + ", ".join(map(repr, self.selected)))
+            words.append("select " + ", ".join(column.describe() for column in self.selected))
         if self.most is not None:
             words.append(f"limit {self.most}")
         return " ".join(words)

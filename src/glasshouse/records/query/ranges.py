@@ -1,27 +1,18 @@
-"""From conditions on the columns of a key to a range of its bytes.
+"""From conditions to the narrowest range of a key's bytes that holds all that meets them.
 
 Conditions on the leading columns narrow a key: equalities first, then at most one column with
 bounds. No packed element is the beginning of another that an ff follows, so `prefix + ff` ends what
 has exactly these columns.
+
+Of a record with several elements each has keys of its own, so columns of one element may be
+narrowed together only by what one element is said to meet: a single comparison, or a `matches`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
 
-from glasshouse.records.expressions.conditions import Comparison, Condition, IsNone, Operator
-from glasshouse.records.expressions.types import without_none
-from glasshouse.records.query.values import is_simple
-from glasshouse.records.schema.keys import Column, Key
-from glasshouse.records.schema.packing import NONE, column_packer
-from glasshouse.records.tuples import invert, strinc
-
-CLOSE = b"\xff"
-"""Behind columns: ends the keys that have exactly them."""
-
-_BOUNDS = (Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST)
+from glasshouse.records.expressions.conditions import And, Comparison, Condition, IsNone, Matches
+from glasshouse.records.query.bounds import CLOSE, Lane, bounds_of, exact_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,182 +21,179 @@ class KeyRange:
 
     begin: bytes
     end: bytes
-    num_equal: int
-    """Leading columns that are bound to one value."""
+    ends: tuple[int, ...]
+    """Of each leading column that is bound to one value, where it ends in `begin`."""
+    num_bound: int
+    """Conditions that bind a column to one value."""
     has_bounds: bool
     """Whether the next column is bounded."""
     used: tuple[Condition, ...]
-    """Conditions that every record in the range meets."""
+    """Conditions that are true of all in the range, and of nothing else in the index."""
     words: str
     """The range as a reader would say it."""
 
     @property
+    def num_equal(self) -> int:
+        """Leading columns that are bound to one value."""
+        return len(self.ends)
+
+    @property
     def num_matched(self) -> int:
         """Leading columns that something is known of."""
-        return self.num_equal + self.has_bounds
+        return len(self.ends) + self.has_bounds
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can lie in it."""
+        return self.begin >= self.end
 
 
-def narrow(key: Key, conjuncts: Sequence[Condition]) -> KeyRange:
+@dataclass(frozen=True, slots=True, eq=False)
+class Conjuncts:
+    """Conditions that must all be true, and which of them are on a field."""
+
+    all: tuple[Condition, ...]
+    on: dict[tuple[str, ...], list[Comparison | IsNone]]
+    """By the path of the field."""
+    matches: dict[tuple[str, ...], list[Matches]]
+    """By the path of the elements, the ones that say most of an element first."""
+
+
+def sort_out(conditions: Sequence[Condition]) -> Conjuncts:
+    """Conditions that must all be true, by the fields they are on."""
+    on: dict[tuple[str, ...], list[Comparison | IsNone]] = {}
+    matches: dict[tuple[str, ...], list[Matches]] = {}
+    for one in conditions:
+        if isinstance(one, Comparison | IsNone):
+            on.setdefault(one.path, []).append(one)
+        elif isinstance(one, Matches):
+            matches.setdefault(one.path, []).append(one)
+    for found in matches.values():
+        found.sort(key=lambda one: -len(conjuncts_of(one.condition)))
+    return Conjuncts(tuple(conditions), on, matches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Conditions that hold for one value of a column, and the whole condition they are part of."""
+
+    parts: tuple[Condition, ...]
+    of: Matches | None = None
+
+
+def narrow(lanes: Sequence[Lane], conjuncts: Conjuncts) -> KeyRange:
     """The narrowest range of a key that holds every record for which all conjuncts are true."""
-    prefix, used, words = b"", [], []
-    for place, column in enumerate(key):
-        equality = _equality(column, conjuncts, is_first=_is_first(key, place))
-        if equality is not None:
-            condition, packed = equality
-            prefix += packed
-            used.append(condition)
-            words.append(str(condition))
+    prefix, ends = b"", []
+    bound: list[tuple[int, Matches | None, Condition]] = []
+    for place, lane in enumerate(lanes):
+        if lane.constant is not None:
+            prefix += lane.constant
+            ends.append(len(prefix))
             continue
-        bounds = _bounds(column, conjuncts, is_first=_is_first(key, place))
-        if bounds is None:
-            return _whole(prefix, len(used), tuple(used), words)
-        begin, end, more, exact = bounds
-        return KeyRange(
-            prefix + begin,
-            prefix + end,
-            place,
-            True,
-            (*used, *more) if exact else tuple(used),
-            ", ".join([*words, *map(str, more)]),
-        )
-    return _whole(prefix, len(used), tuple(used), words)
+        said = _said_of(lane, place, conjuncts, bound)
+        equal = _equality(lane, said)
+        if equal is not None:
+            packed, condition, of = equal
+            prefix += packed
+            ends.append(len(prefix))
+            bound.append((lane.element, of, condition))
+            continue
+        for one in said:
+            limits = bounds_of(lane, one.parts)
+            if limits is not None:
+                begin, end, more = limits
+                bound += [(lane.element, one.of, condition) for condition in more]
+                num_bound = len(bound) - len(more)
+                return _range(prefix + begin, prefix + end, ends, num_bound, bound, conjuncts)
+        break
+    return _range(prefix, prefix + CLOSE, ends, len(bound), bound, conjuncts)
 
 
-def _whole(
-    prefix: bytes, num_equal: int, used: tuple[Condition, ...], words: Sequence[str]
+def _range(
+    begin: bytes,
+    end: bytes,
+    ends: list[int],
+    num_bound: int,
+    bound: Sequence[tuple[int, Matches | None, Condition]],
+    conjuncts: Conjuncts,
 ) -> KeyRange:
-    """All keys with these leading columns."""
-    return KeyRange(prefix, prefix + CLOSE, num_equal, False, used, ", ".join(words) or "all")
+    if not bound:
+        return KeyRange(begin, end, tuple(ends), 0, False, (), "all")
+    used = [one for one in conjuncts.all if _is_met(one, bound)]
+    equal: list[Condition] = []
+    for _, _, condition in bound[:num_bound]:
+        if condition not in equal:  # one may bind a column twice, of the key and of the primary key
+            equal.append(condition)
+    words = [_words(of, condition) for _, of, condition in bound]
+    return KeyRange(
+        begin,
+        end,
+        tuple(ends),
+        len(equal),
+        num_bound < len(bound),
+        tuple(used),
+        ", ".join(dict.fromkeys(words)),
+    )
 
 
-def _is_first(key: Key, place: int) -> bool:
-    """Whether a column may be narrowed by itself: others of its element must not be bound too.
-
-    Two conditions on elements may hold for two of them, but a key has both columns of one.
-    """
-    column = key[place]
-    if not any(step.endswith("[]") for step in column.path):
-        return True
-    parent = _fan(column)
-    return not any(_fan(other) == parent for other in key[:place] if other.path)
+def _words(of: Matches | None, condition: Condition) -> str:
+    return str(condition) if of is None else f"one of {'.'.join(of.path)} has {condition}"
 
 
-def _fan(column: Column) -> tuple[str, ...] | None:
-    """The path as far as its last fan-out."""
-    for place in range(len(column.path), 0, -1):
-        if column.path[place - 1].endswith("[]"):
-            return column.path[:place]
+def _is_met(conjunct: Condition, bound: Sequence[tuple[int, Matches | None, Condition]]) -> bool:
+    """Whether a conjunct is true of all in a range: all of it, and of the same element."""
+    if not isinstance(conjunct, Matches):
+        return any(of is None and condition == conjunct for _, of, condition in bound)
+    parts = conjuncts_of(conjunct.condition)
+    for element in {element for element, of, _ in bound if of == conjunct}:
+        here = [one for number, of, one in bound if number == element and of == conjunct]
+        if all(part in here for part in parts):
+            return True
+    return False
+
+
+def _said_of(
+    lane: Lane,
+    place: int,
+    conjuncts: Conjuncts,
+    bound: Sequence[tuple[int, Matches | None, Condition]],
+) -> list[_Said]:
+    """What is said of a column: each of the answers by itself may be used, not two together."""
+    alone = conjuncts.on.get(lane.path, ())
+    if lane.fan is None:
+        return [_Said(tuple(alone))] if alone and lane.path else []
+    if lane.element < place:
+        matched = next((of for element, of, _ in bound if element == lane.element), None)
+        return [] if matched is None else [_inside(lane, matched)]
+    whole = conjuncts.matches.get(lane.fan, ())
+    # Whether an element is missing is not asked: a record without elements has no key.
+    compared = [one for one in alone if isinstance(one, Comparison)]
+    return [*(_inside(lane, one) for one in whole), *(_Said((one,)) for one in compared)]
+
+
+def _inside(lane: Lane, matched: Matches) -> _Said:
+    """What a `matches` says of a column of the element."""
+    inner = lane.path[len(matched.path) :]
+    parts = conjuncts_of(matched.condition)
+    mine = [one for one in parts if isinstance(one, Comparison) and one.path == inner]
+    return _Said(tuple(mine), matched)
+
+
+def _equality(lane: Lane, said: Sequence[_Said]) -> tuple[bytes, Condition, Matches | None] | None:
+    """The one value that a column is said to have, as bytes."""
+    for one in said:
+        for condition in one.parts:
+            packed = exact_bytes(lane, condition)
+            if packed is not None:
+                return packed, condition, one.of
     return None
 
 
-def _equality(
-    column: Column, conjuncts: Sequence[Condition], *, is_first: bool
-) -> tuple[Condition, bytes] | None:
-    """A condition that binds a column to one value, with the value's bytes."""
-    if not column.path or not is_first:
-        return None
-    for condition in conjuncts:
-        match condition:
-            case IsNone(path) if path == column.path and not _fan(column):
-                return condition, _turned(NONE, column)
-            case Comparison(path, Operator.EQUAL, value) if path == column.path:
-                packed = pack_exactly(column, value)
-                if packed is not None:
-                    return condition, packed
-    return None
-
-
-def pack_exactly(column: Column, value: Any) -> bytes | None:
-    """The bytes that stand in a column exactly where a field equals a value; None if several do."""
-    kind = without_none(column.type)
-    if value is None:
-        return None
-    if isinstance(value, Enum):
-        value = value.value
-    elif not is_simple(column.type):
-        return None
-    if kind is float and (value == 0 or math.isnan(value)):
-        return None  # minus zero is another key, and equal
-    if kind is int and isinstance(value, float):
-        if not value.is_integer():
-            return None
-        value = int(value)
-    return column_packer(column)(value)
-
-
-def _bounds(
-    column: Column, conjuncts: Sequence[Condition], *, is_first: bool
-) -> tuple[bytes, bytes, list[Condition], bool] | None:
-    """Begin, end, the conditions that give them, and whether the range meets them exactly."""
-    if not column.path or not is_first or not is_simple(column.type):
-        return None
-    mine = [
-        one
-        for one in conjuncts
-        if isinstance(one, Comparison) and one.path == column.path and one.value is not None
-    ]
-    if _fan(column):
-        mine = mine[:1]  # another bound may be met by another element
-    prefix = next((one for one in mine if one.operator is Operator.STARTS_WITH), None)
-    if prefix is not None and not column.descending and prefix.value:
-        packed = column_packer(column)(prefix.value)[:-1]
-        return packed, strinc(packed), [prefix], True
-    mine = [one for one in mine if one.operator in _BOUNDS or _is_zero(column, one)]
-    if not mine:
-        return None
-    least, most = _turned_codes(column)
-    for one in mine:
-        low, high = _bound(column, one)
-        least, most = max(least, low), min(most, high)
-    is_exact = without_none(column.type) is not float  # a NaN lies among the keys
-    return least, most, list(mine), is_exact
-
-
-def _is_zero(column: Column, one: Comparison) -> bool:
-    """Whether it asks for a float of zero, which two keys have."""
-    is_float = without_none(column.type) is float
-    return is_float and one.operator is Operator.EQUAL and one.value == 0
-
-
-def _turned_codes(column: Column) -> tuple[bytes, bytes]:
-    """Begin and end of the values that are not missing."""
-    return (b"", _turned(NONE, column)[:1]) if column.descending else (b"\x01", CLOSE)
-
-
-def _turned(packed: bytes, column: Column) -> bytes:
-    return invert(packed) if column.descending else packed
-
-
-def _bound(column: Column, one: Comparison) -> tuple[bytes, bytes]:
-    """Begin and end of what lies on one side of a value."""
-    low, high = _around(column, one.value)
-    least, most = _turned_codes(column)
-    match one.operator:
-        case Operator.LESS:
-            return (high, most) if column.descending else (least, low)
-        case Operator.AT_MOST:
-            return (low, most) if column.descending else (least, high)
-        case Operator.GREATER:
-            return (least, low) if column.descending else (high, most)
-        case Operator.AT_LEAST:
-            return (least, high) if column.descending else (low, most)
-    return low, high  # equal to zero
-
-
-def _around(column: Column, value: Any) -> tuple[bytes, bytes]:
-    """Begin and end of the keys whose column equals a value."""
-    pack, kind = column_packer(column), without_none(column.type)
-    if kind is float and value == 0:
-        ends = sorted((pack(-0.0), pack(0.0)))
-        return ends[0], ends[1] + CLOSE
-    if kind is int and isinstance(value, float):
-        if math.isinf(value):
-            edge = _turned_codes(column)[0 if (value < 0) != column.descending else 1]
-            return edge, edge
-        if not value.is_integer():
-            # Between two whole numbers no key lies: the place between them.
-            behind = max(pack(math.floor(value)), pack(math.ceil(value)))
-            return behind, behind
-        value = int(value)
-    packed = pack(value)
-    return packed, packed + CLOSE
+def conjuncts_of(condition: Condition | None) -> list[Condition]:
+    """The conditions that must all be true."""
+    match condition:
+        case None:
+            return []
+        case And(parts):
+            return [one for part in parts for one in conjuncts_of(part)]
+    return [condition]

@@ -2,83 +2,143 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from glasshouse.records.expressions.conditions import And, Condition
-from glasshouse.records.indexes.index import Index
+from glasshouse.records.expressions.conditions import Condition
 from glasshouse.records.indexes.rank import LOWEST, RankIndex
 from glasshouse.records.indexes.text import TextIndex
 from glasshouse.records.indexes.text_conditions import TextCondition
 from glasshouse.records.indexes.value import ValueIndex
-from glasshouse.records.schema.keys import Key
+from glasshouse.records.query.bounds import Lane, lane_of
+from glasshouse.records.query.ranges import Conjuncts, conjuncts_of
+from glasshouse.records.schema.keys import Column, Key
 from glasshouse.records.store.header import IndexState
+from glasshouse.records.store.layout import Layout
 from glasshouse.records.store.store import RecordStore
+from glasshouse.records.tuples import pack_int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Way:
     """A key in whose order records can be read."""
 
     index: str | None
     """None for the primary key."""
     key: Key
+    lanes: tuple[Lane, ...]
+    """What can be narrowed: the key and, if the record id follows it in each row, that too."""
+    order: tuple[Lane, ...]
+    """What rows are sorted by: lanes, and the primary key where a unique key leaves ties."""
     is_unique: bool
-    """Whether all columns bound leave one record at most."""
-    num_columns: int
+    """Whether all columns of the key bound leave one record at most, if none is missing."""
     covered: Key = ()
     space: bytes = b""
     """What stands before the key, after the index's own space."""
-    fanned_columns: tuple[int, ...] = field(default=())
-    """Places of the columns that fan out."""
+    where: tuple[Condition, ...] = ()
+    """True of all records that are in the index, and of no others."""
+    is_shared: bool = False
+    """Whether records of other types have rows there too."""
+    fanned: tuple[int, ...] = field(init=False)
+    """Places of the columns that fan out: a record may have several keys, or none."""
+    elements: frozenset[int] = field(init=False)
+    """Places of the columns that each element's columns begin with."""
+    lead: Lane = field(init=False)
+    """The first column that is not the same in every key."""
 
-    @property
-    def fans_out(self) -> bool:
-        """Whether a record may have several keys."""
-        return bool(self.fanned_columns)
-
-    def fans_out_at(self, place: int) -> bool:
-        """Whether a column fans out."""
-        return place in self.fanned_columns
-
-    def repeats_within(self, num_equal: int) -> bool:
-        """Whether a record may have several keys that begin with so many equal columns."""
-        return any(place >= num_equal for place in self.fanned_columns)
+    def __post_init__(self) -> None:
+        fanned = tuple(place for place, lane in enumerate(self.lanes) if lane.fan is not None)
+        object.__setattr__(self, "fanned", fanned)
+        elements = frozenset(self.lanes[place].element for place in fanned)
+        object.__setattr__(self, "elements", elements)
+        lead = next(lane for lane in self.order if lane.constant is None)
+        object.__setattr__(self, "lead", lead)
 
 
 def ways_to_read(
-    store: RecordStore, record_type: type, conjuncts: Sequence[Condition]
-) -> Iterator[Way]:
-    """The ways that find every record that meets all of the conditions."""
-    key = store.schema.keys[record_type]
-    yield Way(None, key, True, len(key))
-    for index in store.schema.indexes:
-        if record_type not in index.record_types or not is_usable(store, index, conjuncts):
-            continue
-        if isinstance(index, ValueIndex):
-            columns = index.key_for(index.key, record_type)
-            covered = index.key_for(index.covering, record_type)
-            yield Way(
-                index.name, columns, index.unique, len(columns), covered, b"", _fanned(columns)
-            )
-        elif isinstance(index, RankIndex):
-            columns = index.key_for((index.group_by, index.score), record_type)
-            yield Way(index.name, columns, False, len(columns), (), LOWEST, _fanned(columns))
+    store: RecordStore, record_type: type, conjuncts: Conjuncts, order: Key
+) -> list[Way]:
+    """The ways that may be worth taking, the primary key first.
+
+    Each finds every record that meets all of the conditions. An index that neither narrows nor
+    sorts by its first column is never better than the primary key.
+    """
+    sorted_by = {column.path for column in order}
+    header = store.header
+    return [
+        way
+        for way in _ways(store.layout, record_type)
+        if way.index is None
+        or (
+            _may_help(way.lead, conjuncts, sorted_by)
+            and header.state(way.index) is IndexState.READABLE
+            and all(one in conjuncts.all for one in way.where)
+        )
+    ]
 
 
-def _fanned(columns: Key) -> tuple[int, ...]:
-    """Places of the columns that fan out."""
-    return tuple(
-        place
-        for place, column in enumerate(columns)
-        if any(step.endswith("[]") for step in column.path)
+def _may_help(lead: Lane, conjuncts: Conjuncts, sorted_by: set[tuple[str, ...]]) -> bool:
+    """Whether a column is asked for at all."""
+    return (
+        lead.path in conjuncts.on
+        or lead.path in sorted_by
+        or (lead.fan is not None and lead.fan in conjuncts.matches)
     )
 
 
-def is_usable(store: RecordStore, index: Index, conjuncts: Sequence[Condition]) -> bool:
-    """Whether an index is built and holds every record that meets the conditions."""
-    if store.header.state(index.name) is not IndexState.READABLE:
-        return False
-    needed = index.where.parts if isinstance(index.where, And) else (index.where,)
-    return all(one is None or one in conjuncts for one in needed)
+@lru_cache(maxsize=256)
+def _ways(layout: Layout, record_type: type) -> tuple[Way, ...]:
+    """All that could be read, the primary key first."""
+    key, number = layout.schema.keys[record_type], layout.types[record_type].number
+    by_key = tuple(_lanes(key, number))
+    ways = [Way(None, key, by_key, by_key, is_unique=True)]
+    of_id = (lane_of(Column(type=int), 0, pack_int(number)), *by_key)
+    for index in layout.schema.indexes:
+        if record_type not in index.record_types:
+            continue
+        covered, space, is_unique = (), b"", False
+        if isinstance(index, ValueIndex):
+            columns = index.key_for(index.key, record_type)
+            covered = index.key_for(index.covering, record_type)
+            is_unique = index.unique
+        elif isinstance(index, RankIndex):
+            columns, space = index.key_for((index.group_by, index.score), record_type), LOWEST
+        else:
+            continue
+        lanes = tuple(_lanes(columns, number))
+        ways.append(
+            Way(
+                index.name,
+                columns,
+                lanes if is_unique else (*lanes, *of_id),
+                (*lanes, *of_id),
+                is_unique,
+                covered,
+                space,
+                tuple(conjuncts_of(index.where)),
+                len(index.record_types) > 1,
+            )
+        )
+    return tuple(ways)
+
+
+def _lanes(key: Key, type_number: int) -> Iterator[Lane]:
+    """The columns of a key; each knows the first one that comes from the same element."""
+    element = 0
+    for place, column in enumerate(key):
+        before = key[place - 1] if place else None
+        if not (
+            before is not None
+            and column.same_element
+            and before.same_element
+            and before.path[:-1] == column.path[:-1]
+        ):
+            element = place
+        lane = lane_of(column, element)
+        if column.is_record_type:
+            lane = lane_of(column, element, lane.pack(type_number))
+        elif not column.path and column.function is None:
+            lane = lane_of(column, element, lane.pack(column.literal))
+        yield lane
 
 
 def text_sources(
@@ -92,7 +152,8 @@ def text_sources(
             if (
                 isinstance(index, TextIndex)
                 and record_type in index.record_types
-                and is_usable(store, index, conjuncts)
+                and store.header.state(index.name) is IndexState.READABLE
+                and all(one in conjuncts for one in conjuncts_of(index.where))
                 and not index.columns()["group_by"]
                 and index.answers(condition)
             ):

@@ -6,9 +6,12 @@ kind in ['train', 'study'] and id.startswith('a1')
 """
 
 import ast
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from glasshouse.errors import QueryError, SchemaError
 from glasshouse.records.expressions.conditions import And, Condition, IsNone, Not, Or
@@ -24,6 +27,8 @@ from glasshouse.records.expressions.types import element_type, without_none
 
 _FORMS = "field == value, <, <=, >, >=, !=, value in field, field in [values], field is None, "
 _FORMS += "field.startswith('…'), and, or, not"
+
+_MOST_SHOWN, _MOST_DEPTH = 80, 100
 
 _COMPARE = {
     ast.Eq: "__eq__",
@@ -46,14 +51,7 @@ def parse_where(text: str, record_type: type) -> Condition:
     Raises:
         QueryError: If it is anything else, or names a field that is not there.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise QueryError(f"{text!r} cannot be read: {getattr(error, 'msg', error)}") from None
-    try:
-        return _condition(tree, record_type)
-    except SchemaError as error:
-        raise QueryError(str(error)) from None
+    return _condition(_parsed(text), record_type)
 
 
 def parse_field(text: str, record_type: type) -> FieldReference:
@@ -62,12 +60,28 @@ def parse_field(text: str, record_type: type) -> FieldReference:
     Raises:
         QueryError: If it is no name, or one of no field.
     """
+    return _field(_parsed(text), record_type)
+
+
+def _parsed(text: str) -> ast.expr:
+    shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
     try:
-        return _field(ast.parse(text.strip(), mode="eval").body, record_type)
-    except SchemaError as error:
-        raise QueryError(str(error)) from None
-    except SyntaxError:
-        raise QueryError(f"{text!r} is no field of {record_type.__name__}") from None
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise QueryError(f"{shown!r} cannot be read: {getattr(error, 'msg', error)}") from None
+    except (RecursionError, MemoryError):
+        raise QueryError(f"{shown!r} cannot be read: it is nested too deeply") from None
+    if _depth(tree) > _MOST_DEPTH:
+        raise QueryError(f"{shown!r} cannot be read: it is nested too deeply")
+    return tree
+
+
+def _depth(tree: ast.AST) -> int:
+    """How deeply a text is nested; not by recursion, which deep ones would break."""
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [one for node in level for one in ast.iter_child_nodes(node)]
+    return depth
 
 
 def _condition(node: ast.expr, kind: type) -> Condition:
@@ -112,16 +126,19 @@ def _membership(left: ast.expr, right: ast.expr, kind: type) -> Condition:
         values = _value(right)
         if not isinstance(values, list | tuple | set):
             raise QueryError(f"{ast.unparse(right)} is no list of values")
+        if isinstance(values, set):
+            values = sorted(values, key=repr)  # a set has another order in every process
         one = _field(left, kind)
         return is_in(one, [_held(one, value) for value in values])
     field = _field(right, kind)
     if element_type(type_of(field)) is None:
         raise QueryError(f"{ast.unparse(right)} is not repeated, so nothing can be in it")
-    return one_of(field) == _value(left)
+    element = one_of(field)
+    return element == _held(element, _value(left))
 
 
 def _held(field: FieldReference, value: Any) -> Any:
-    """A value as the field holds it: members of enums and times are written as text."""
+    """A value as the field holds it: members of enums, times and UUIDs are written as text."""
     kind = without_none(type_of(field))
     if not isinstance(kind, type) or value is None:
         return value
@@ -136,6 +153,11 @@ def _held(field: FieldReference, value: Any) -> Any:
             return datetime.fromisoformat(value).astimezone()
         except ValueError:
             raise QueryError(f"{value!r} is no time; write {field} > '2026-01-31'") from None
+    if kind in (date, timedelta, UUID) and isinstance(value, str):
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise QueryError(f"{value!r} is no {kind.__name__}, which {field} is") from None
     return value
 
 
@@ -144,17 +166,20 @@ def _is_field(node: ast.expr) -> bool:
 
 
 def _field(node: ast.expr, kind: type) -> FieldReference:
-    match node:
-        case ast.Name(name):
-            return reference(kind, name)
-        case ast.Attribute(inner, name):
-            return getattr(_field(inner, kind), name)
+    try:
+        match node:
+            case ast.Name(name):
+                return reference(kind, name)
+            case ast.Attribute(inner, name):
+                return getattr(_field(inner, kind), name)
+    except SchemaError as error:
+        raise QueryError(str(error)) from None
     raise QueryError(f"{ast.unparse(node)} stands where a field is needed")
 
 
 def _value(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         hint = "; put text in quotes" if _is_field(node) else ""
         raise QueryError(f"{ast.unparse(node)} stands where a value is needed{hint}") from None

@@ -112,11 +112,29 @@ def read_rows(
         CorruptionError: If one is damaged; the message names it.
     """
     values = transaction.get_all(rows, snapshot=snapshot)
+    return decode_rows(transaction, extent, rows, values, snapshot=snapshot)
+
+
+def decode_rows(
+    transaction: Transaction,
+    extent: Extent,
+    rows: Sequence[bytes],
+    values: Sequence[bytes | None],
+    *,
+    snapshot: bool = False,
+) -> list[Any | None]:
+    """The records of values that were read at many keys, None where there is none.
+
+    Raises:
+        CorruptionError: If one is damaged; the message names it.
+    """
     found = [value for value in values if value is not None]
     records = extent.plan.codec.decode_values(found)
     if records is None:
         return [
-            None if value is None else read_record(transaction, extent, row, value)
+            None
+            if value is None
+            else read_record(transaction, extent, row, value, snapshot=snapshot)
             for row, value in zip(rows, values, strict=True)
         ]
     if len(records) == len(values):
