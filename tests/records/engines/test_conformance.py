@@ -387,8 +387,15 @@ class TestWriting:
         transaction.mutate(Mutation.ADD, b"b", b"\x03")
         transaction.set(b"c", b"\x01")
         transaction.mutate(Mutation.ADD, b"c", b"\x03")
+        for number in (b"\xff", b"\x02", b"\x01\x01", b"\x01\x00"):
+            transaction.mutate(Mutation.ADD, b"d", number)
         transaction.commit()
-        assert everything(engine) == [(b"a", b"\x16"), (b"b", b"\x03"), (b"c", b"\x04")]
+        assert everything(engine) == [
+            (b"a", b"\x16"),
+            (b"b", b"\x03"),
+            (b"c", b"\x04"),
+            (b"d", b"\x03\x01"),
+        ]
 
     def test_stamps_versions_in_the_order_of_commits(self, engine):
         """In keys and in values; the transaction itself knows its version afterwards."""
