@@ -13,7 +13,21 @@ from typing import Annotated
 import typer
 
 import glasshouse
-from glasshouse.cli import generate, look, run, studies, tour, train, world
+from glasshouse.cli import (
+    diff,
+    export,
+    generate,
+    import_,
+    look,
+    records,
+    run,
+    runs,
+    show,
+    studies,
+    tour,
+    train,
+    world,
+)
 from glasshouse.cli.errors import report_errors
 
 _EPILOG = """\
@@ -67,6 +81,12 @@ app.command("generate", rich_help_panel="Models")(generate.generate)
 app.command("look", rich_help_panel="Models")(look.look)
 app.command("studies", rich_help_panel="Papers")(studies.studies)
 app.command("run", rich_help_panel="Papers")(run.run)
+app.command("runs", rich_help_panel="Notebook")(runs.runs)
+app.command("show", rich_help_panel="Notebook")(show.show)
+app.command("diff", rich_help_panel="Notebook")(diff.diff)
+app.command("export", rich_help_panel="Notebook")(export.export)
+app.command("import", rich_help_panel="Notebook")(import_.import_)
+app.add_typer(records.app, name="records", rich_help_panel="Notebook")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Where the command line writes: data to standard output, talk to standard error."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 else:
     # rich costs a third of the time that `--help` may take; only what draws imports it.
     Console = Any
+
+_UNSEEN_WIDTH = 200
+"""Of tables that go to a file or another program."""
 
 
 def talk(words: str) -> None:
@@ -34,6 +38,16 @@ def data_console() -> Console:
     from rich.console import Console as RichConsole
 
     return RichConsole(highlight=False, soft_wrap=False)
+
+
+def table_console() -> Console:
+    """A console for wide tables: as wide as the terminal, and wide where nobody looks at one."""
+    from rich.console import Console as RichConsole
+
+    console = RichConsole(highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNSEEN_WIDTH
+    return console
 
 
 def shown_path(path: Path) -> str:

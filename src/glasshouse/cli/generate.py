@@ -1,12 +1,22 @@
 """`glasshouse generate`: let a model speak."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glasshouse.cli.console import data, json_line
+from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import AsJson, Seed
 from glasshouse.errors import InputError
+
+if TYPE_CHECKING:
+    from glasshouse.models import SamplingConfig
+    from glasshouse.models.language_model import Completion
+    from glasshouse.notebook import Transcript
+else:
+    Completion = SamplingConfig = Transcript = Any
 
 
 def generate(
@@ -28,6 +38,8 @@ def generate(
     ] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 100,
     seed: Seed = 0,
+    notebook: NotebookUrl = None,
+    project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
     """Continue prompts with a model; the same seed gives the same words.
@@ -57,3 +69,40 @@ def generate(
         if number:
             data("")
         data(f"{words}{completion.text}")
+    Notes(notebook, project).write(
+        lambda opened: opened.add(*_transcripts(model, prompts, completions, sampling, seed))
+    )
+
+
+def _transcripts(
+    model: str,
+    prompts: list[str],
+    completions: Sequence[Completion],
+    sampling: SamplingConfig,
+    seed: int,
+) -> list[Transcript]:
+    """What the notebook takes down of completions."""
+    from dataclasses import asdict
+
+    from glasshouse.notebook import Transcript, Turn, new_id
+    from glasshouse.notebook.importing import subject_of
+
+    now, subject = datetime.now(UTC), subject_of(model)
+    return [
+        Transcript(
+            id=new_id(),
+            kind="completion",
+            created=now,
+            turns=[
+                Turn(role="prompt", text=words),
+                Turn(role="model", text=completion.text, extra={"finish": completion.finish}),
+            ],
+            model=subject,
+            seed=seed,
+            sampling=asdict(sampling),
+            token_ids=completion.ids,
+            logprobs=completion.logprobs,
+            extra={"model": model},
+        )
+        for words, completion in zip(prompts, completions, strict=True)
+    ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasshouse.cli.console import data, json_line, shown_path, talk
+from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import AsJson, named_path
 from glasshouse.errors import InputError
 
@@ -68,6 +69,8 @@ def look(
             parser=named_path, metavar="PATH", help="Folder to write; by default one under looks/."
         ),
     ] = None,
+    notebook: NotebookUrl = None,
+    project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
     """Look inside a model: fetch any value, feed any value, and see it on a page.
@@ -101,6 +104,12 @@ def look(
         _explain(loaded, question, json=json)
         return
     _look(loaded, question, folder, name=model, started=started, json=json)
+    from glasshouse.notebook.importing import import_look
+
+    Notes(notebook, project).write(
+        lambda opened: import_look(opened, folder),
+        instead=f"`glasshouse import {shown_path(folder)}` brings the look in later",
+    )
 
 
 def _look(

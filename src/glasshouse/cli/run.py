@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasshouse.cli.console import data, data_console, json_line, shown_path, talk
+from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import AsJson, Seed, Settings, named_path
 from glasshouse.cli.overrides import apply_overrides
 
@@ -43,6 +44,8 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if any verdict is below `trend`.")
     ] = False,
+    notebook: NotebookUrl = None,
+    project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
     """Run a study; write claims.json, report.html and figures/.
@@ -77,6 +80,7 @@ def run(
         )
     print_claims([result], json=json)
     talk(f"report: {shown_path(page)}")
+    note_report(out, Notes(notebook, project))
     if strict and not all(one.verdict.is_at_least_trend for one in result.findings.claims):
         raise typer.Exit(1)
 
@@ -108,6 +112,16 @@ def run_study(
         config=config,
         findings=findings,
         seconds=time.perf_counter() - began,
+    )
+
+
+def note_report(out: Path, notes: Notes) -> None:
+    """Bring a report, with the runs in its workspace, into the notebook."""
+    from glasshouse.notebook.importing import import_path
+
+    notes.write(
+        lambda opened: list(import_path(opened, out)),
+        instead=f"`glasshouse import {shown_path(out)}` brings the report in later",
     )
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from glasshouse.cli.console import data, shown_path, talk
+from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import Seed, named_path
-from glasshouse.cli.run import print_claims, run_study
+from glasshouse.cli.run import note_report, print_claims, run_study
 
 STOPS = (("base-model", "tour"), ("toy-superposition", "tour"), ("induction-heads", "tour"))
 """The studies of the tour with their presets, in the order of the page."""
@@ -21,6 +22,8 @@ def tour(
         typer.Option(parser=named_path, metavar="PATH", help="Folder for the report."),
     ] = Path("runs/tour"),
     seed: Seed = 0,
+    notebook: NotebookUrl = None,
+    project: Project = DEFAULT_PROJECT,
 ) -> None:
     """See the whole house on one page: grow a model in a known world, and look inside.
 
@@ -48,5 +51,6 @@ def tour(
         provenance=gather_provenance(command=command, started=started),
     )
     print_claims(results, json=False)
+    note_report(out, Notes(notebook, project))
     talk("The report is one file; open it in a browser:")
     data(shown_path(page))

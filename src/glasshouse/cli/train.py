@@ -11,6 +11,7 @@ import typer
 
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
+from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import AsJson, Settings, named_path, whole_number
 from glasshouse.cli.overrides import apply_overrides
 from glasshouse.errors import InputError
@@ -54,6 +55,8 @@ def train(
         ),
     ] = None,
     settings: Settings = None,
+    notebook: NotebookUrl = None,
+    project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
     """Grow a language model; stop it at any moment, and resume it exactly.
@@ -78,7 +81,8 @@ def train(
                 _start(folder, text, world, settings or [])
             processes.wait()
             run = open_run(folder)
-            last = _train(run, json=json, quiet=not processes.is_first)
+            notes = Notes(notebook if processes.is_first else "none", project)
+            last = _train(run, notes, json=json, quiet=not processes.is_first)
     except KeyboardInterrupt:
         raise Stopped(_how_to_go_on(folder)) from None
     if processes.is_first:
@@ -115,16 +119,21 @@ def _start(folder: Path, text: Path | None, world: int | None, settings: list[st
         start_world_run(folder, config)
 
 
-def _train(run: Run, *, json: bool, quiet: bool) -> StepResult | None:
+def _train(run: Run, notes: Notes, *, json: bool, quiet: bool) -> StepResult | None:
     """Train to the end, showing how it goes; returns the last step, or None if none was left."""
     from glasshouse.cli.progress import progress_bar
 
     total, last = run.record.config.steps, None
     if not quiet:
         talk(f"{shown_path(run.folder)}: {run.newest_step} of {total} steps are done")
-    with progress_bar("training") as bar, closing(_steps(run)) as steps:
+    with (
+        progress_bar("training") as bar,
+        notes.training(run.folder, from_step=run.newest_step) as note,
+        closing(_steps(run)) as steps,
+    ):
         for step in steps:
             last = step
+            note(step.step, _measured(step))
             if quiet:
                 continue
             speed = f"{step.tokens_per_second:,.0f} tokens/s"
@@ -135,6 +144,18 @@ def _train(run: Run, *, json: bool, quiet: bool) -> StepResult | None:
                 held_out = step.held_out["all"]
                 bar.say(f"step {step.step}: loss {step.loss:.3f}, held out {held_out:.3f} nats")
     return last
+
+
+def _measured(step: StepResult) -> dict[str, Any]:
+    """What the notebook takes down of a step: its line in metrics.jsonl."""
+    return {
+        "loss": step.loss,
+        "lr": step.lr,
+        "grad_norm": step.grad_norm,
+        "tokens": step.tokens,
+        "tokens_per_second": step.tokens_per_second,
+        "held_out": step.held_out,
+    }
 
 
 def _steps(run: Run) -> Generator[StepResult, None, None]:

@@ -1,0 +1,159 @@
+"""The notebook behind the verbs: opened by those that read it, never in the way of those that work.
+
+A notebook that cannot be opened or written costs one sentence on standard error. What was done
+stays in its folder, and `glasshouse import` brings it in later.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glasshouse.cli.console import shown_path, talk
+from glasshouse.errors import GlasshouseError, InputError
+
+if TYPE_CHECKING:
+    from glasshouse.notebook import Notebook
+    from glasshouse.notebook.types import Run
+else:
+    # the record layer takes a third of the time that `--help` may take
+    Notebook = Run = Any
+
+_HELP = (
+    "The notebook: lmdb:FOLDER, postgresql://… or fdb:FILE; `none` switches it off. By default "
+    "what GLASSHOUSE_NOTEBOOK says, or a folder in your data directory."
+)
+
+NotebookUrl = Annotated[str | None, typer.Option("--notebook", metavar="URL", help=_HELP)]
+Project = Annotated[
+    str, typer.Option(metavar="NAME", help="Whose records; projects see nothing of each other.")
+]
+DEFAULT_PROJECT = "default"
+
+AddStep = Callable[[int, dict[str, Any]], None]
+"""Takes what was measured at a step."""
+
+
+def open_to_read(url: str | None, project: str) -> Notebook:
+    """The notebook for a verb that reads it.
+
+    Raises:
+        GlasshouseError: If it cannot be opened, is switched off, or is not there yet.
+    """
+    from glasshouse.notebook import Notebook
+    from glasshouse.notebook.place import is_there, notebook_url
+
+    found = notebook_url(url)
+    if found is not None and not is_there(found):
+        raise InputError(
+            f"there is no notebook at {found} yet; train or run something, bring folders in with "
+            "`glasshouse import`, or name another with --notebook URL"
+        )
+    return Notebook.open(url, project)
+
+
+def named(notebook: Notebook, name: str, *kinds: type) -> Any:
+    """The record that a name means: the first digits of an id, or the folder of a run.
+
+    Raises:
+        InputError: If it means none, or several.
+    """
+    from glasshouse.notebook.importing import ids_of_folder
+
+    folder = Path("runs") / name[4:] if name.startswith("run:") else Path(name)
+    if (folder / "run.json").is_file():
+        ids = ids_of_folder(folder)
+        known: list[Any] = [notebook.find(one, *kinds) for one in ids if notebook.has(one)]
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise InputError(
+                f"{shown_path(folder)} is not in project {notebook.project!r} of the notebook; "
+                f"bring it in with `glasshouse import {shown_path(folder)}`"
+            )
+        several = ", ".join(f"{one.study} {one.id}" for one in known)
+        raise InputError(f"{shown_path(folder)} holds several runs ({several}); name one by its id")
+    return notebook.find(name, *kinds)
+
+
+class Notes:
+    """The notebook as verbs write to it: one that fails is mentioned once, and the work goes on."""
+
+    def __init__(self, url: str | None, project: str) -> None:
+        """Nothing is opened until something is to be written."""
+        self._url = url
+        self._project = project
+        self._has_failed = False
+
+    def write(self, work: Callable[[Notebook], object], *, instead: str = "") -> None:
+        """Do work on the notebook, if there is one.
+
+        Args:
+            work: Gets it open.
+            instead: What to tell the user that can be done if it fails.
+        """
+        with self._guarded(instead):
+            notebook = self._open()
+            if notebook is not None:
+                with notebook:
+                    work(notebook)
+
+    @contextmanager
+    def training(self, folder: Path, *, from_step: int) -> Iterator[AddStep]:
+        """Keep a run while the block trains it; yields what takes its steps."""
+        from contextlib import ExitStack
+
+        later = f"`glasshouse import {shown_path(folder)}` brings the run in later"
+        add: AddStep = _nothing
+        with ExitStack() as until_end:
+            with self._guarded(later):
+                notebook = self._open()
+                if notebook is not None:
+                    # What fails at the end must not hide what the block itself raised.
+                    until_end.callback(self._closed, notebook, later)
+                    from glasshouse.notebook.keeping import RunKeeper
+
+                    keeper = RunKeeper(
+                        notebook,
+                        folder,
+                        from_step=from_step,
+                        on_failure=lambda sentence: self._say(sentence, later),
+                    )
+                    until_end.callback(self._closed, keeper, later)
+                    add = keeper.add
+            yield add
+
+    def _open(self) -> Notebook | None:
+        from glasshouse.notebook import Notebook
+        from glasshouse.notebook.place import notebook_url
+
+        if self._has_failed or notebook_url(self._url) is None:
+            return None
+        return Notebook.open(self._url, self._project)
+
+    def _closed(self, what: Any, later: str) -> None:
+        with self._guarded(later):
+            what.close()
+
+    @contextmanager
+    def _guarded(self, instead: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            # Whatever is wrong with the notebook, the work it was to remember is done.
+            words = str(error)
+            is_said = isinstance(error, GlasshouseError | OSError) and words
+            self._say(words if is_said else f"{type(error).__name__}: {words}", instead)
+
+    def _say(self, sentence: str, instead: str) -> None:
+        if self._has_failed:
+            return
+        self._has_failed = True
+        words = f"the notebook takes nothing down: {' '.join(sentence.split())}"
+        talk(words + (f"; {instead}" if instead else ""))
+
+
+def _nothing(step: int, values: dict[str, Any]) -> None:
+    """Take nothing down."""
