@@ -95,8 +95,18 @@ class TestScrubAndRepair:
         assert json.loads(as_json.out.splitlines()[0])["kind"] == "missing entry"
         mended = glasshouse(capfd, "records", "repair")
         assert mended.status == 0, mended
-        assert "built anew" in mended.out
+        assert mended.out.startswith("done: runs_by_start")
         assert glasshouse(capfd, "records", "scrub").status == 0
+
+    def test_look_at_a_file_that_cannot_be_opened(self, capfd, here):
+        """What is wrong with its pages, instead of a refusal to open it."""
+        file = here / "notes" / "data.mdb"
+        content = bytearray(file.read_bytes())
+        content[8192:] = bytes(len(content) - 8192)
+        file.write_bytes(content)
+        told = glasshouse(capfd, "records", "scrub")
+        assert told.status == 1, told
+        assert "damaged page" in told.out
 
     def test_look_after_any_store(self, capfd, here):
         """By its path and schema."""
@@ -132,6 +142,15 @@ class TestBackupAndRestore:
         with Notebook.open(f"lmdb:{here / 'copy'}", "other") as notebook:
             (run,) = notebook.query(Query(Run))
             assert notebook.curve(run.id, "loss").steps == [1, 2, 3, 4, 5, 6]
+
+    def test_take_every_project_at_once(self, capfd, here):
+        """For the day the disk dies."""
+        assert glasshouse(capfd, "import", "book", "--project", "other").status == 0
+        assert glasshouse(capfd, "records", "backup", "all", "--everything").status == 0
+        told = glasshouse(capfd, "records", "restore", "all", "--everything", "--notebook", "copy")
+        assert told.status == 0, told
+        with Notebook.open(f"lmdb:{here / 'copy'}") as notebook:
+            assert notebook.projects() == ["default", "other"]
 
     def test_overwrite_only_when_told(self, capfd, here):
         """What is there already stays."""

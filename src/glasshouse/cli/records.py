@@ -14,8 +14,9 @@ from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
     from glasshouse.records import Database, StoreHandle, Subspace
+    from glasshouse.records.operations.problems import Problem
 else:
-    Database = StoreHandle = Subspace = Any
+    Database = Problem = StoreHandle = Subspace = Any
 
 app = typer.Typer(
     help="Look after the notebook, or any other store of records.",
@@ -36,6 +37,9 @@ SchemaName = Annotated[
     typer.Option(
         "--schema", metavar="MODULE:NAME", help="The schema of a store that is not a notebook."
     ),
+]
+Everything = Annotated[
+    bool, typer.Option("--everything", help="All that the engine holds, every project of it.")
 ]
 
 
@@ -125,25 +129,32 @@ def scrub(
 
     [green]glasshouse records scrub[/green]
     """
-    from glasshouse.records.operations.scrub import scrub as look_through
+    from glasshouse.cli.progress import progress_bar
+    from glasshouse.errors import CorruptionError
+    from glasshouse.notebook.place import notebook_url
+    from glasshouse.records.operations.problems import ProblemKind
+    from glasshouse.records.operations.scrub import scrub_steps
 
-    count = 0
-    with _store(notebook, project, path, schema) as handle:
-        for problem in look_through(handle):
-            count += 1
-            if json:
-                json_line(
-                    {
-                        "kind": problem.kind.value,
-                        "where": problem.where,
-                        "sentence": problem.sentence,
-                        "key": problem.key.hex(),
-                    }
-                )
-            else:
-                data(f"{problem.kind.value}: {problem.where}: {problem.sentence}")
-    if count:
-        talk(f"{count} things are wrong; `glasshouse records repair` mends what can be mended")
+    num_wrong = num_rows = 0
+    try:
+        with _store(notebook, project, path, schema) as handle, progress_bar("scrubbing") as bar:
+            for step in scrub_steps(handle):
+                num_rows += step.num_rows
+                bar(num_rows, num_rows + 1, step.where)
+                for problem in step.problems:
+                    num_wrong += problem.kind is not ProblemKind.NOT_CHECKED
+                    _tell(problem, json=json)
+    except CorruptionError:
+        # Too damaged to be opened: the pages of the file say what is wrong.
+        pages = list(_damaged_pages(notebook_url(notebook) or ""))
+        if not pages:
+            raise
+        for problem in pages:
+            _tell(problem, json=json)
+        num_wrong += len(pages)
+    if num_wrong:
+        things = "1 thing is" if num_wrong == 1 else f"{num_wrong} things are"
+        talk(f"{things} wrong; `glasshouse records repair` mends what can be mended")
         raise typer.Exit(1)
     talk("all is well")
 
@@ -153,6 +164,7 @@ def backup(
     file: Annotated[
         Path, typer.Argument(parser=named_path, metavar="FILE", help="The file to write.")
     ],
+    everything: Everything = False,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     path: Place = None,
@@ -165,7 +177,8 @@ def backup(
     from glasshouse.records.operations.backup import backup as write
 
     with _database(notebook) as database:
-        totals = write(database.engine, _place(project, path).key, file)
+        prefix = b"" if everything else _place(project, path).key
+        totals = write(database.engine, prefix, file)
     if json:
         json_line({"path": shown_path(file), "rows": totals.rows, "bytes": totals.num_bytes})
         return
@@ -179,6 +192,7 @@ def restore(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="What is there already may go.")
     ] = False,
+    everything: Everything = False,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     path: Place = None,
@@ -195,7 +209,7 @@ def restore(
         raise InputError(f"there is no file {file} to restore")
     totals = None
     with _database(notebook, is_new=True) as database, progress_bar("restoring") as bar:
-        prefix = _place(project, path).key
+        prefix = b"" if everything else _place(project, path).key
         for totals in write(file, database.engine, prefix, overwrite=overwrite):
             bar(totals.rows, totals.rows + 1, f"{totals.rows:,} rows")
     rows = 0 if totals is None else totals.rows
@@ -240,6 +254,26 @@ def repair(
     if num_left:
         raise typer.Exit(1)
     talk("all is well")
+
+
+def _tell(problem: Problem, *, json: bool) -> None:
+    kind, where, sentence = problem.kind.value, problem.where, problem.sentence
+    if json:
+        json_line({"kind": kind, "where": where, "sentence": sentence, "key": problem.key.hex()})
+    else:
+        data(f"{kind}: {where}: {sentence}")
+
+
+def _damaged_pages(url: str) -> Iterator[Problem]:
+    """What is wrong with the file of an LMDB store that cannot be opened."""
+    from glasshouse.records.engines.pages import check_pages
+    from glasshouse.records.operations.problems import Problem, ProblemKind
+
+    scheme, _, place = url.partition(":")
+    file = Path(place.partition("?")[0]) / "data.mdb"
+    if scheme == "lmdb" and file.is_file():
+        for sentence in check_pages(file):
+            yield Problem(ProblemKind.DAMAGED_PAGE, str(file), sentence)
 
 
 @contextmanager
