@@ -253,8 +253,10 @@ class TestRepair:
         notes.run(clear("by_author", 0))
         damaged = notes.read(lambda store: store.transaction.get(key))
         assert (Kind.DAMAGED_RECORD, "Note") in found(notes)
+        before = rows_at(notes)
         left = {one.where for one in repair(notes) if not one.is_done}
         assert left >= {"Note", "by_author"}
+        assert rows_at(notes) == before  # what the record gave is not thrown away either
         aside = tmp_path / "aside"
         assert all(one.is_done for one in repair(notes, set_aside=aside))
         assert dict(read_aside(aside))[key] == damaged

@@ -85,9 +85,12 @@ class RankIndex(Index):
         """The record that a row stands there for; None for a count."""
         if not key.startswith(LOWEST):
             return None
+        return key[self._end_of_score(key, len(LOWEST)) :]
+
+    @cached_property
+    def _end_of_score(self) -> Callable[[bytes, int], int]:
         columns = self.columns()
-        end = end_of_group((*columns["group_by"], *columns["score"]))
-        return key[end(key, len(LOWEST)) :]
+        return end_of_group((*columns["group_by"], *columns["score"]))
 
     @cached_property
     def pack_group(self) -> Callable[[Sequence[Any]], bytes]:

@@ -111,8 +111,12 @@ class TextIndex(Index):
         """
         if not key.startswith(POSTINGS):
             return None
-        end = end_of_group(self.columns()["group_by"])(key, len(POSTINGS))
+        end = self._end_of_group(key, len(POSTINGS))
         return key[read_element(key, end)[1] :]
+
+    @cached_property
+    def _end_of_group(self) -> Callable[[bytes, int], int]:
+        return end_of_group(self.columns()["group_by"])
 
     @cached_property
     def pack_group(self) -> Callable[[Sequence[Any]], bytes]:

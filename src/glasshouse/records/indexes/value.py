@@ -10,6 +10,7 @@ Source:
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from glasshouse.errors import SchemaError, UniquenessError
@@ -58,9 +59,12 @@ class ValueIndex(Index):
 
     def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
         """The record that a row points at."""
-        directions = [column.descending for column in self.columns()["key"]]
-        end = read_columns(key, directions)[1]
+        end = read_columns(key, self._directions)[1]
         return key[end:] if end < len(key) else holder_of(value)
+
+    @cached_property
+    def _directions(self) -> list[bool]:
+        return [column.descending for column in self.columns()["key"]]
 
     def maintainer(self, record_type: type, type_number: int) -> Maintainer:
         """What keeps it true of one record type."""

@@ -104,7 +104,11 @@ class VectorIndex(Index):
 
         if not key.startswith(VECTORS):
             return None
-        return key[end_of_group(self.columns()["group_by"])(key, len(VECTORS)) :]
+        return key[self._end_of_group(key, len(VECTORS)) :]
+
+    @cached_property
+    def _end_of_group(self) -> Callable[[bytes, int], int]:
+        return end_of_group(self.columns()["group_by"])
 
     def check(self, transaction: Transaction, space: bytes) -> Iterator[str]:
         """What is wrong with the graph itself, in words; nothing if all is well."""

@@ -12,7 +12,7 @@ from glasshouse.records.operations.moments import Moments
 from glasshouse.records.operations.problems import Problem, ProblemKind, ScrubStep
 from glasshouse.records.store import codec
 from glasshouse.records.store.header import IndexState
-from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan
+from glasshouse.records.store.layout import RECORDS, VERSIONS, IndexPlan, TypePlan
 from glasshouse.records.store.reading import Extent, read_record
 from glasshouse.records.store.store import RecordStore
 from glasshouse.records.tuples import end_of, pack_int
@@ -23,11 +23,14 @@ _PART_NUMBER_BYTES = (len(pack_int(1)), len(pack_int(1 << 8)))
 def check_records(moments: Moments, record_type: type) -> Iterator[ScrubStep]:
     """All records of a type."""
     packed = moments.store().layout.types[record_type].packed_number
-    name = record_type.__name__
     for store, rows in moments.pages(RECORDS + packed, end_of(RECORDS + packed)):
         extent = store.extent(record_type)
-        problems = [problem for row in rows for problem in _check_row(store, extent, row)]
-        yield ScrubStep(name, len(rows), problems)
+        keys, records, problems = _sound(store, extent, rows)
+        ids = [key[len(store.prefix + RECORDS) :] for key in keys]
+        for index in extent.plan.indexes:
+            if store.header.state(index.index.name) is IndexState.READABLE:
+                problems += check_entries(store, index, ids, records)
+        yield ScrubStep(record_type.__name__, len(rows), problems)
 
 
 def check_versions(moments: Moments) -> Iterator[ScrubStep]:
@@ -45,29 +48,42 @@ def check_versions(moments: Moments) -> Iterator[ScrubStep]:
         yield ScrubStep("versions", len(rows), problems)
 
 
-def _check_row(store: RecordStore, extent: Extent, row: Row) -> Iterator[Problem]:
-    key, value = row
-    plan = extent.plan
-    name = plan.record_type.__name__
-    if value.startswith(codec.PART):
-        if not belongs(store, key):
-            sentence = f"a part of a large {name} belongs to no record"
-            yield Problem(ProblemKind.LOST_PART, name, sentence, key)
-        return
-    try:
-        record = read_record(store.transaction, extent, key, value)
-    except CorruptionError as error:
-        yield Problem(ProblemKind.DAMAGED_RECORD, name, str(error), key)
-        return
-    if extent.prefix + plan.primary_key(record) != key:
-        sentence = f"{extent.name(key)} says of itself that it has another primary key"
-        yield Problem(ProblemKind.DAMAGED_RECORD, name, sentence, key)
-        return
-    record_id = key[len(store.prefix + RECORDS) :]
-    for index in plan.indexes:
-        is_readable = store.header.state(index.index.name) is IndexState.READABLE
-        if is_readable and index.member(record) is not None:
-            yield from check_entries(store, index, record_id, record)
+def _sound(
+    store: RecordStore, extent: Extent, rows: list[Row]
+) -> tuple[list[bytes], list[Any], list[Problem]]:
+    """The records of a page that can be read, with their keys, and what is wrong with others."""
+    keys, problems = [key for key, _ in rows], list[Problem]()
+    records = extent.plan.codec.decode_values([value for _, value in rows])
+    if records is None:
+        keys, records = [], []
+        for key, value in rows:
+            try:
+                if value.startswith(codec.PART):
+                    problems += _check_part(store, extent, key)
+                    continue
+                records.append(read_record(store.transaction, extent, key, value))
+                keys.append(key)
+            except CorruptionError as error:
+                name = extent.plan.record_type.__name__
+                problems.append(Problem(ProblemKind.DAMAGED_RECORD, name, str(error), key))
+    own = [extent.prefix + extent.plan.primary_key(record) for record in records]
+    if own == keys:
+        return keys, records, problems
+    for key, other in zip(keys, own, strict=True):
+        if key != other:
+            sentence = f"{extent.name(key)} says of itself that it has another primary key"
+            name = extent.plan.record_type.__name__
+            problems.append(Problem(ProblemKind.DAMAGED_RECORD, name, sentence, key))
+    kept = [place for place, key in enumerate(keys) if key == own[place]]
+    return [keys[place] for place in kept], [records[place] for place in kept], problems
+
+
+def _check_part(store: RecordStore, extent: Extent, key: bytes) -> list[Problem]:
+    if belongs(store, key):
+        return []
+    name = extent.plan.record_type.__name__
+    sentence = f"a part of a large {name} belongs to no record"
+    return [Problem(ProblemKind.LOST_PART, name, sentence, key)]
 
 
 def belongs(store: RecordStore, key: bytes) -> bool:
@@ -81,70 +97,125 @@ def belongs(store: RecordStore, key: bytes) -> bool:
 
 
 def check_entries(
-    store: RecordStore, index: IndexPlan, record_id: bytes, record: Any
-) -> Iterator[Problem]:
-    """What a record gives to one index is there."""
-    name, space, maintainer = index.index.name, store.prefix + index.space, index.maintainer
+    store: RecordStore, index: IndexPlan, ids: list[bytes], records: list[Any]
+) -> list[Problem]:
+    """What records give to one index is there."""
+    members = [
+        (record_id, record)
+        for record_id, record in zip(ids, records, strict=True)
+        if index.member(record) is not None
+    ]
+    maintainer = index.maintainer
     if isinstance(maintainer, ExtremeKeeper):
-        yield from _check_extremes(store, index, maintainer, record_id, record)
-    elif isinstance(maintainer, VersionMaintainer):
-        for pointer in maintainer.pointers(record, record_id):
-            if store.transaction.get(space + pointer) is None:
-                sentence = f"the last change of {_name(store, record_id)} is missing"
-                key = space + pointer
-                yield Problem(ProblemKind.MISSING_ENTRY, name, sentence, key, record_id)
-    rows = maintainer.entries(record, record_id)
-    held = store.transaction.get_all([space + row for row, _ in rows])
-    for (row, expected), found in zip(rows, held, strict=True):
-        if found == expected:
-            continue
-        kind, what = ProblemKind.MISSING_ENTRY, "is missing"
-        if found is not None:
-            what = "has another value"
-            if isinstance(maintainer, UniqueMaintainer) and _has_holder(
-                store, index, row, found, record_id
-            ):
+        return _check_extremes(store, index, maintainer, members)
+    if isinstance(maintainer, VersionMaintainer):
+        return _check_pointers(store, index, maintainer, members)
+    rows = [
+        (record_id, row, value)
+        for record_id, record in members
+        for row, value in maintainer.entries(record, record_id)
+    ]
+    space = store.prefix + index.space
+    held = store.transaction.get_all([space + row for _, row, _ in rows])
+    return [
+        _wrong_entry(store, index, one, found)
+        for one, found in zip(rows, held, strict=True)
+        if found != one[2]
+    ]
+
+
+def _wrong_entry(
+    store: RecordStore, index: IndexPlan, row: tuple[bytes, bytes, bytes], found: bytes | None
+) -> Problem:
+    """What is wrong with a row that should have another value, or be there."""
+    record_id, key, _ = row
+    kind, what = ProblemKind.MISSING_ENTRY, "is missing"
+    if found is not None:
+        what = "has another value"
+        if isinstance(index.maintainer, UniqueMaintainer):
+            holder = holder_of(found)
+            if holder != record_id and _gives(store, index, holder, key, found):
                 kind = ProblemKind.NOT_UNIQUE
-                what = f"is that of {_name(store, holder_of(found))}; change one of the two"
-        sentence = f"the entry of {_name(store, record_id)} {what}"
-        yield Problem(kind, name, sentence, space + row, record_id)
+                what = f"is that of {_name(store, holder)}; change one of the two"
+    sentence = f"the entry of {_name(store, record_id)} {what}"
+    full = store.prefix + index.space + key
+    return Problem(kind, index.index.name, sentence, full, record_id)
 
 
-def _has_holder(
-    store: RecordStore, index: IndexPlan, row: bytes, value: bytes, record_id: bytes
+def _gives(
+    store: RecordStore, index: IndexPlan, record_id: bytes, key: bytes, value: bytes
 ) -> bool:
-    """Whether another record gives the row of a unique index."""
-    holder = holder_of(value)
-    return holder != record_id and entries_of(store, index.index.name, holder).get(row) == value
+    """Whether a record gives a row."""
+    try:
+        plan = store.layout.type_of_id(record_id)
+        here = index_of(plan, index.index.name)
+        record = here.member(store.load_by_id(record_id))
+    except CorruptionError:
+        return False
+    return record is not None and (key, value) in here.maintainer.entries(record, record_id)
 
 
-def entries_of(store: RecordStore, index: str, record_id: bytes) -> dict[bytes, bytes]:
-    """The rows that a record gives to an index, keys without its space.
+def index_of(plan: TypePlan, name: str) -> IndexPlan:
+    """An index as it works on a type.
 
     Raises:
-        CorruptionError: If it is no record's id, or the record is damaged.
+        CorruptionError: If the type is not in it.
     """
-    plan = store.layout.type_of_id(record_id)
-    here = next((one for one in plan.indexes if one.index.name == index), None)
-    if here is None:
-        raise CorruptionError(f"{plan.record_type.__name__} is not in index {index!r}")
-    record = here.member(store.load_by_id(record_id))
-    return {} if record is None else dict(here.maintainer.entries(record, record_id))
+    for index in plan.indexes:
+        if index.index.name == name:
+            return index
+    raise CorruptionError(f"{plan.record_type.__name__} is not in index {name!r}")
 
 
 def _check_extremes(
-    store: RecordStore, index: IndexPlan, keeper: ExtremeKeeper, record_id: bytes, record: Any
-) -> Iterator[Problem]:
-    """Each group's extreme is at least what the record offers; it may be of one that is gone."""
+    store: RecordStore, index: IndexPlan, keeper: ExtremeKeeper, members: list[tuple[bytes, Any]]
+) -> list[Problem]:
+    """Each group's extreme is at least what a record offers; it may be of one that is gone."""
+    space, is_low = store.prefix + index.space, keeper.mutation is Mutation.BYTE_MIN
+    offers = [
+        (record_id, space + group, packed)
+        for record_id, record in members
+        for group, packed in keeper.extremes(record)
+    ]
+    held = store.transaction.get_all([key for _, key, _ in offers])
+    return [
+        Problem(
+            ProblemKind.WRONG_AGGREGATE,
+            index.index.name,
+            f"{_name(store, record_id)} is more extreme than what its group has kept",
+            key,
+            record_id,
+        )
+        for (record_id, key, packed), kept in zip(offers, held, strict=True)
+        if kept is None or (packed < kept if is_low else packed > kept)
+    ]
+
+
+def _check_pointers(
+    store: RecordStore,
+    index: IndexPlan,
+    maintainer: VersionMaintainer,
+    members: list[tuple[bytes, Any]],
+) -> list[Problem]:
+    """Each record has a last change in each of its groups."""
     space = store.prefix + index.space
-    for group, packed in keeper.extremes(record):
-        held = store.transaction.get(space + group)
-        is_low = keeper.mutation is Mutation.BYTE_MIN
-        if held is None or (packed < held if is_low else packed > held):
-            sentence = f"{_name(store, record_id)} is more extreme than what its group has kept"
-            yield Problem(
-                ProblemKind.WRONG_AGGREGATE, index.index.name, sentence, space + group, record_id
-            )
+    pointers = [
+        (record_id, space + pointer)
+        for record_id, record in members
+        for pointer in maintainer.pointers(record, record_id)
+    ]
+    held = store.transaction.get_all([key for _, key in pointers])
+    return [
+        Problem(
+            ProblemKind.MISSING_ENTRY,
+            index.index.name,
+            f"the last change of {_name(store, record_id)} is missing",
+            key,
+            record_id,
+        )
+        for (record_id, key), version in zip(pointers, held, strict=True)
+        if version is None
+    ]
 
 
 def _name(store: RecordStore, record_id: bytes) -> str:

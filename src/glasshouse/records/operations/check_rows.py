@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 from glasshouse.errors import CorruptionError
@@ -20,18 +19,16 @@ from glasshouse.records.indexes.version import (
     VersionIndex,
     VersionMaintainer,
 )
-from glasshouse.records.operations.check_records import entries_of
 from glasshouse.records.operations.moments import Moments
 from glasshouse.records.operations.problems import Problem, ProblemKind, ScrubStep
 from glasshouse.records.store import codec
 from glasshouse.records.store.header import IndexState
 from glasshouse.records.store.layout import RECORDS
-from glasshouse.records.store.reading import Extent, read_page, read_record
+from glasshouse.records.store.reading import Extent, read_page, read_record, read_rows
 from glasshouse.records.store.store import RecordStore
 from glasshouse.records.tuples import end_of
 
 _PAGE = 1_000
-_RECORDS_KEPT = 256
 
 
 def check_rows(moments: Moments, index: Index) -> Iterator[ScrubStep]:
@@ -43,65 +40,93 @@ def check_rows(moments: Moments, index: Index) -> Iterator[ScrubStep]:
         yield ScrubStep(index.name, len(rows), find_dangling(store, index, rows))
 
 
-_Entries = Callable[[bytes], dict[bytes, bytes]]
-"""From a record id to the rows of its record."""
-
-
 def find_dangling(store: RecordStore, index: Index, rows: list[Row]) -> list[Problem]:
     """What is wrong with rows of an index that should stand there for records."""
-    # Rows of one record may lie apart: what the last few records give is kept.
-    entries = lru_cache(maxsize=_RECORDS_KEPT)(lambda one: entries_of(store, index.name, one))
-    find = _dangling_change if isinstance(index, VersionIndex) else _dangling_entry
-    found = (find(store, index, row, entries) for row in rows)
-    return [one for one in found if one is not None]
+    claims, problems = list[_Claim](), list[Problem]()
+    claim_of = _change_reader(index) if isinstance(index, VersionIndex) else _entry_reader(index)
+    cut = len(store.index_space(index.name))
+    for key, value in rows:
+        try:
+            claim = claim_of(key[cut:], value)
+            if claim is not None:
+                store.layout.type_of_id(claim[0])
+                claims.append((*claim, key))
+        except CorruptionError as error:
+            sentence = f"a row cannot be read: {error}"
+            problems.append(Problem(ProblemKind.DANGLING_ENTRY, index.name, sentence, key))
+    given = _given(store, index, {record_id for record_id, _, _ in claims})
+    for record_id, own, key in claims:
+        if record_id in given and own not in given[record_id]:
+            name = store.extent_of_id(record_id).name(store.prefix + RECORDS + record_id)
+            sentence = f"an entry stands for {name}, which gives none"
+            kind = ProblemKind.DANGLING_ENTRY
+            problems.append(Problem(kind, index.name, sentence, key, record_id))
+    return problems
 
 
-def _dangling_entry(
-    store: RecordStore, index: Index, row: Row, entries: _Entries
-) -> Problem | None:
-    """What is wrong with a row that should stand there for a record."""
-    key, value = row
-    own = key[len(store.index_space(index.name)) :]
-    record_id = b""
-    try:
-        found = index.record_id_of(own, value)
-        if found is None:
+_Claim = tuple[bytes, bytes, bytes]
+"""A record id, what the record must give to the index, and the row's key."""
+
+_ClaimReader = Callable[[bytes, bytes], tuple[bytes, bytes] | None]
+"""From a row, its key without the space: the first two parts of its claim, if it has one."""
+
+
+def _entry_reader(index: Index) -> _ClaimReader:
+    """A row must be given by its record; its value is compared from the record's side."""
+
+    def read(own: bytes, value: bytes) -> tuple[bytes, bytes] | None:
+        record_id = index.record_id_of(own, value)
+        return None if record_id is None else (record_id, own)
+
+    return read
+
+
+def _change_reader(index: VersionIndex) -> _ClaimReader:
+    """A change that left its record must be in a group of the record's."""
+    end_of_changes = end_of_group(index.columns()["group_by"])
+
+    def read(own: bytes, value: bytes) -> tuple[bytes, bytes] | None:
+        if not own.startswith(CHANGES) or value != LIVE:
             return None
-        record_id = found
-        if own in entries(record_id):
-            return None  # its value was compared when the record was looked at
-        name = store.extent_of_id(record_id).name(store.prefix + RECORDS + record_id)
-        sentence = f"an entry points at {name}, which gives none"
-    except CorruptionError as error:
-        sentence = f"a row cannot be read: {error}"
-    return Problem(ProblemKind.DANGLING_ENTRY, index.name, sentence, key, record_id)
+        end = end_of_changes(own, len(CHANGES))
+        record_id = own[end + ROW_VERSION_BYTES :]
+        return record_id, POINTERS + own[len(CHANGES) : end] + record_id
+
+    return read
 
 
-def _dangling_change(
-    store: RecordStore, index: Index, row: Row, entries: _Entries
-) -> Problem | None:
-    """What is wrong with a change that says its record is there."""
-    key, value = row
-    own = key[len(store.index_space(index.name)) :]
-    if not own.startswith(CHANGES) or value != LIVE:
-        return None
+def _given(store: RecordStore, index: Index, ids: set[bytes]) -> dict[bytes, set[bytes]]:
+    """What records give to an index, keys without its space; damaged records are left out."""
+    given: dict[bytes, set[bytes]] = {}
+    by_type: dict[type, list[bytes]] = {}
+    for one in sorted(ids):
+        by_type.setdefault(store.layout.type_of_id(one).record_type, []).append(one)
+    for record_type, own in by_type.items():
+        indexes = store.layout.types[record_type].indexes
+        here = next((one for one in indexes if one.index.name == index.name), None)
+        for record_id, record in _records(store, record_type, own):
+            keys = given[record_id] = set()
+            if here is None or here.member(record) is None:
+                continue
+            maintainer = here.maintainer
+            if isinstance(maintainer, VersionMaintainer):
+                keys.update(maintainer.pointers(record, record_id))
+            else:
+                keys.update([key for key, _ in maintainer.entries(record, record_id)])
+    return given
+
+
+def _records(
+    store: RecordStore, record_type: type, ids: list[bytes]
+) -> Iterator[tuple[bytes, Any | None]]:
+    """The records of some ids, or None, but for damaged ones."""
+    extent, keys = store.extent(record_type), [store.prefix + RECORDS + one for one in ids]
     try:
-        end = end_of_group(index.columns()["group_by"])(own, len(CHANGES))
-        group, record_id = own[len(CHANGES) : end], own[end + ROW_VERSION_BYTES :]
-        plan = store.layout.type_of_id(record_id)
-        here = next((one for one in plan.indexes if one.index.name == index.name), None)
-        if here is None:
-            raise CorruptionError(f"{plan.record_type.__name__} is not in index {index.name!r}")
-        assert isinstance(here.maintainer, VersionMaintainer)
-        record = here.member(store.load_by_id(record_id))
-        pointer = POINTERS + group + record_id
-        if record is not None and pointer in here.maintainer.pointers(record, record_id):
-            return None
-        name = store.extent_of_id(record_id).name(store.prefix + RECORDS + record_id)
-        sentence = f"a change left {name}, which is not there"
-    except CorruptionError as error:
-        record_id, sentence = b"", f"a row cannot be read: {error}"
-    return Problem(ProblemKind.DANGLING_ENTRY, index.name, sentence, key, record_id)
+        yield from zip(ids, read_rows(store.transaction, extent, keys), strict=True)
+    except CorruptionError:
+        for one in ids:
+            with suppress(CorruptionError):
+                yield one, store.load_by_id(one)
 
 
 def check_structure(store: RecordStore, index: Index) -> Iterator[Problem]:

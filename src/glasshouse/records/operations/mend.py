@@ -8,7 +8,7 @@ from glasshouse.records.indexes.version import (
     VersionIndex,
     VersionMaintainer,
 )
-from glasshouse.records.operations.check_records import belongs, check_entries
+from glasshouse.records.operations.check_records import belongs, check_entries, index_of
 from glasshouse.records.operations.check_rows import find_dangling
 from glasshouse.records.operations.problems import Problem, ProblemKind
 from glasshouse.records.store.header import IndexState
@@ -55,10 +55,10 @@ def _bring_entries(store: RecordStore, problem: Problem) -> None:
     """Write what a record gives to an index and is not there."""
     record = store.load_by_id(problem.record_id)
     plan = store.layout.type_of_id(problem.record_id)
-    index = next(one for one in plan.indexes if one.index.name == problem.where)
+    index = index_of(plan, problem.where)
     if record is None or index.member(record) is None:
         return
-    wrong = list(check_entries(store, index, problem.record_id, record))
+    wrong = check_entries(store, index, [problem.record_id], [record])
     space, maintainer = store.prefix + index.space, index.maintainer
     if isinstance(maintainer, ExtremeKeeper | VersionMaintainer):
         if wrong:
