@@ -11,6 +11,7 @@ the store. Prints one JSON line.
 What it does not show: how fast the store is; twelve processes share the processors there are.
 
     python -m benchmarks.records.bench_history [--seconds 60] [--writers 2] [--readers 10]
+        [--url URL]
 """
 
 import argparse
@@ -25,12 +26,12 @@ from tests.records.crash.history import (
     NUM_REGISTERS,
     PLACE,
     SCHEMA,
-    open_database,
     prepare,
     read_logs,
 )
 from tests.records.crash.serialisable import check_history
 
+from glasshouse.records import Database
 from glasshouse.records.operations import scrub
 
 
@@ -39,22 +40,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--readers", type=int, default=10)
+    parser.add_argument("--url", help="of an engine that holds nothing, instead of LMDB")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepare(folder)
-        words = [name, str(options.seconds), str(options.writers), str(options.readers)]
+        url = options.url or f"lmdb:{folder / 'store'}"
+        prepare(url)
+        words = [url, name, str(options.seconds), str(options.writers), str(options.readers)]
         subprocess.run([sys.executable, "-m", "tests.records.crash.history", *words], check=True)
         writes, reads = read_logs(folder)
         first = dict.fromkeys(range(NUM_REGISTERS), "")
         broken = check_history(writes, reads, registers=first, writers=options.writers)
-        with open_database(folder) as database:
+        with Database.open(url) as database:
             problems = list(scrub(database.store(SCHEMA, PLACE)))
     tries = [one.tries for one in writes]
     print(
         json.dumps(
             {
                 "benchmark": "history",
+                "engine": url.partition(":")[0],
                 "writers": options.writers,
                 "readers": options.readers,
                 "seconds": options.seconds,

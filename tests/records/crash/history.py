@@ -1,6 +1,6 @@
 """Processes that write and read one store, and say what they saw.
 
-    python -m tests.records.crash.history FOLDER SECONDS WRITERS READERS
+    python -m tests.records.crash.history URL FOLDER SECONDS WRITERS READERS
 
 Each process leaves a log of what every transaction read and wrote, and of when it began and ended.
 """
@@ -133,36 +133,44 @@ def read_register(store: RecordStore, number: int) -> str:
     return found.value
 
 
-def prepare(folder: Path) -> None:
+def prepare(url: str) -> None:
     """Write the registers for the first time."""
-    with open_database(folder) as database:
+    with Database.open(url) as database:
         database.store(SCHEMA, PLACE).save(*(Register(one) for one in range(NUM_REGISTERS)))
 
 
-def open_database(folder: Path) -> Database:
-    """The store that all processes share."""
-    return Database.open(f"lmdb:{folder / 'store'}?map_gib=4")
+@dataclass
+class _Plan:
+    """What the processes of a history have in common."""
+
+    url: str
+    folder: Path
+    writers: int
+    start: float
+    seconds: float
 
 
-def work(folder: Path, role: str, number: int, writers: int, start: float, seconds: float) -> None:
+def work(plan: _Plan, role: str, number: int) -> None:
     """Write or read for some seconds, and leave a log."""
-    with open_database(folder) as database, (folder / f"{role} {number}").open("wb") as log:
+    path = plan.folder / f"{role} {number}"
+    with Database.open(plan.url) as database, path.open("wb") as log:
         handle = database.store(SCHEMA, PLACE)
         actor = (
-            _Writer(handle, number, writers, random.Random(number))
+            _Writer(handle, number, plan.writers, random.Random(number))
             if role == "writer"
-            else _Reader(handle, number, writers)
+            else _Reader(handle, number, plan.writers)
         )
-        time.sleep(max(0.0, start - time.monotonic()))
+        time.sleep(max(0.0, plan.start - time.monotonic()))
         encode = msgspec.msgpack.Encoder().encode
-        while time.monotonic() < start + seconds:
+        while time.monotonic() < plan.start + plan.seconds:
             packed = encode(actor.step())
             log.write(len(packed).to_bytes(4, "big") + packed)
 
 
-def main(folder: str, seconds: str, writers: str, readers: str) -> int:
+def main(url: str, folder: str, seconds: str, writers: str, readers: str) -> int:
     """Let so many processes work at once."""
     start = time.monotonic() + _START_SECONDS
+    plan = _Plan(url, Path(folder), int(writers), start, float(seconds))
     roles = [("writer", one) for one in range(int(writers))]
     roles += [("reader", one) for one in range(int(readers))]
     children = []
@@ -171,7 +179,7 @@ def main(folder: str, seconds: str, writers: str, readers: str) -> int:
         if child == 0:
             status = 1
             try:
-                work(Path(folder), role, number, int(writers), start, float(seconds))
+                work(plan, role, number)
                 status = 0
             finally:
                 os._exit(status)

@@ -10,13 +10,12 @@ from tests.records.crash.history import (
     SCHEMA,
     Event,
     Register,
-    open_database,
     prepare,
     read_logs,
 )
 from tests.records.crash.serialisable import Read, Write, check_history
 
-from glasshouse.records import aggregate
+from glasshouse.records import Database, aggregate
 from glasshouse.records.operations import scrub
 
 FIRST = dict.fromkeys(range(NUM_REGISTERS), "")
@@ -24,14 +23,16 @@ FIRST = dict.fromkeys(range(NUM_REGISTERS), "")
 
 def test_is_serialisable(tmp_path):
     """Two writers and three readers; benchmarks/records/bench_history.py takes a minute."""
-    prepare(tmp_path)
-    command = [sys.executable, "-m", "tests.records.crash.history", str(tmp_path), "1", "2", "3"]
+    url = f"lmdb:{tmp_path / 'store'}"
+    prepare(url)
+    words = [url, str(tmp_path), "1", "2", "3"]
+    command = [sys.executable, "-m", "tests.records.crash.history", *words]
     assert subprocess.run(command).returncode == 0
     writes, reads = read_logs(tmp_path)
     assert len(writes) > 10
     assert len(reads) > 10
     assert check_history(writes, reads, registers=FIRST, writers=2) == []
-    with open_database(tmp_path) as database:
+    with Database.open(url) as database:
         handle = database.store(SCHEMA, PLACE)
         assert list(scrub(handle)) == []
         total = handle.read(lambda store: aggregate(store, "amount"))
