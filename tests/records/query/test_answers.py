@@ -13,6 +13,7 @@ from tests.records.query.things import (
     INDEXES,
     SCALARS,
     Thing,
+    small_pages,
     some_query,
     some_things,
     store_of,
@@ -23,6 +24,13 @@ from glasshouse.records.expressions import compile_test, one_of
 from glasshouse.records.query import Limits, Query, count, execute, explain
 from glasshouse.records.query.ordering import sort_key_of
 from glasshouse.records.schema.keys import desc
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_rows_at_once():
+    with small_pages():
+        yield
+
 
 seeds = st.integers(0, 2**32 - 1)
 """Drawn, rather than all that is made from them, since that is a hundred times quicker."""
@@ -66,17 +74,17 @@ def pages_by_chance(store, query: Query, rng: Random) -> list[Thing]:
 
 
 class TestAnswers:
-    @settings(max_examples=120, deadline=None)
-    @given(seed=seeds, most=st.integers(0, 25), depth=st.integers(0, 2))
-    def test_are_what_a_scan_would_give(self, seed, most, depth):
+    @settings(max_examples=100, deadline=None)
+    @given(seed=seeds, depth=st.integers(0, 2))
+    def test_are_what_a_scan_would_give(self, seed, depth):
         """Any indexes, any condition, any order; whole, in pages, counted, and in part."""
         rng = Random(seed)
-        indexes = rng.sample(INDEXES, rng.choice((3, 8, 20, len(INDEXES))))
-        handle = store_of([one.name for one in indexes], some_things(rng, most))
+        indexes = rng.sample(INDEXES, rng.choice((3, 8, 20)))
+        handle = store_of([one.name for one in indexes], some_things(rng, rng.choice((3, 30, 30))))
 
         def check(store) -> None:
             records = [record for kind in BOTH for record in store.scan(kind)]
-            for _ in range(4):
+            for _ in range(12):
                 query = some_query(rng, depth, indexes)
                 said = f"{query}\n{explain(store, query)}"
                 expected, rows = naive(query, records), list(execute(store, query))
@@ -86,14 +94,17 @@ class TestAnswers:
                 some = query.limit(rng.randrange(12)) if rng.random() < 0.3 else query
                 paged = pages_by_chance(store, some, rng)
                 assert list(map(name, paged)) == list(map(name, rows[: some.most])), said
-                assert count(store, query) == len(expected), said
-                self.check_parts(store, query, expected, rng)
+                if rng.random() < 0.3:
+                    assert count(store, query) == len(expected), said
+                    self.check_parts(store, query, expected, rng)
 
         handle.read(check)
 
     def check_parts(self, store, query: Query, expected: list[Thing], rng: Random) -> None:
         """Fields from an index are the fields that records have."""
         names = rng.sample([*SCALARS, "mood"], rng.randint(1, 3))
+        if rng.random() < 0.5:
+            names = rng.sample(("id", "label", "number", "group"), 2)
         query = query.select(*(getattr(Thing, one) for one in names))
         rows = sorted(repr(row) for row in execute(store, query))
         of_records = sorted(repr(tuple(getattr(one, part) for part in names)) for one in expected)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.records.query.shelf import SCHEMA, fill, open_shelf
-from tests.records.query.things import Thing, store_of
+from tests.records.query.things import Grade, Thing, store_of
 
 from glasshouse.errors import ContinuationError, CorruptionError, QueryError
 from glasshouse.records.expressions import is_in, one_of
 from glasshouse.records.query import Limits, Query, StopReason, count, execute
+from glasshouse.records.schema.keys import desc
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.database import Database
 from glasshouse.records.subspace import Subspace
@@ -170,6 +171,23 @@ class TestCursor:
             first, cursor = ended(handle, query, rows=1)
             rest, _ = ended(handle, query, continuation=cursor.continuation)
             assert first + rest == rows
+
+    def test_reads_what_a_unique_index_covers(self):
+        """Rows with a missing column keep the record's id in the key, the others beside it."""
+        records = [Thing(1, label="b"), Thing(2), Thing(3, label="a"), Thing(4)]
+        handle = store_of(["label_id"], records)
+        query = Query(Thing).order_by(desc(Thing.label), Thing.id).select(Thing.label, Thing.id)
+        rows, cursor = ended(handle, query)
+        assert rows == [("b", 1), ("a", 3), (None, 2), (None, 4)]
+        assert cursor.bill.read == 4
+
+    def test_gives_members_of_enums_and_not_their_values(self):
+        """Keys hold values, so an index alone cannot answer."""
+        handle = store_of(["grade"], [Thing(1, grade=Grade.HIGH)])
+        query = Query(Thing).where(Thing.grade > Grade.LOW).select(Thing.grade)
+        rows, cursor = ended(handle, query)
+        assert repr(rows) == repr([(Grade.HIGH,)])
+        assert cursor.bill.read == 2
 
     def test_names_what_an_index_lost(self, handle):
         """A row that points at no record is damage, not an empty answer."""

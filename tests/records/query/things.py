@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 from random import Random
 from typing import Literal
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from glasshouse.records.expressions import (
     Record,
@@ -20,7 +22,7 @@ from glasshouse.records.expressions import (
     one_of,
     starts_with,
 )
-from glasshouse.records.expressions.conditions import Comparison, Operator
+from glasshouse.records.expressions.conditions import Comparison, Operator, Or, all_of
 from glasshouse.records.indexes.index import Index
 from glasshouse.records.indexes.rank import RankIndex
 from glasshouse.records.indexes.text import TextIndex
@@ -31,7 +33,7 @@ from glasshouse.records.indexes.text_conditions import (
     contains_prefix,
 )
 from glasshouse.records.indexes.value import ValueIndex
-from glasshouse.records.query import Query
+from glasshouse.records.query import Query, batches, joining, running
 from glasshouse.records.schema.keys import Column, computed, desc, literal, nest, record_type
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.database import Database
@@ -41,6 +43,11 @@ from glasshouse.records.subspace import Subspace
 class Mood(Enum):
     CALM = "calm"
     AFRAID = "afraid"
+
+
+class Grade(IntEnum):
+    LOW = -1
+    HIGH = 300
 
 
 class Part(msgspec.Struct):
@@ -59,6 +66,7 @@ class Thing(Record):
     parts: list[Part] = []
     inner: Part | None = None
     mood: Mood = Mood.CALM
+    grade: Grade = Grade.LOW
     kind: Literal["train", "eval"] = "train"
     flag: bool = False
     when: datetime | None = None
@@ -97,6 +105,7 @@ INDEXES = (
     ValueIndex("tags_parts", Thing, (fan_out(Thing.tags), fan_out(Thing.parts).size)),
     ValueIndex("inner", Thing, Thing.inner.size),
     ValueIndex("mood", Thing, (Thing.mood, Thing.number)),
+    ValueIndex("grade", BOTH, (desc(Thing.grade), Thing.group)),
     ValueIndex("kind", Thing, (Thing.kind, Thing.flag, Thing.number)),
     ValueIndex("when", Thing, (Thing.when, Thing.day)),
     ValueIndex("day_down", Thing, (desc(Thing.day), desc(Thing.owner))),
@@ -143,6 +152,7 @@ SCALARS = {
     "mixed": (-1, 0, 1, -0.5, 1.0, 2.5),
     "flag": (True, False),
     "kind": ("train", "eval"),
+    "grade": tuple(Grade),
     "when": (*MOMENTS, MOMENTS[0] + timedelta(hours=1), None),
     "day": DAYS,
     "owner": OWNERS,
@@ -170,6 +180,7 @@ def some_thing(rng: Random, kind: type, number: int) -> Thing:
         parts=[some_part(rng) for _ in range(rng.randrange(3))],
         inner=rng.choice((None, some_part(rng))),
         mood=rng.choice(list(Mood)),
+        grade=rng.choice(list(Grade)),
         kind=rng.choice(("train", "eval")),
         flag=rng.random() < 0.5,
         when=rng.choice((*MOMENTS, None)),
@@ -246,32 +257,48 @@ def some_condition(rng: Random, depth: int):
 
 def some_near(rng: Random, index: Index) -> tuple[list, list]:
     """Conditions that bind the first columns of an index, and an order by the next ones."""
-    conditions = [] if index.where is None else [index.where]
+    conditions = [] if index.where is None or rng.random() < 0.2 else [index.where]
     key = [column for columns in index.columns().values() for column in columns]
     bound = rng.randint(0, len(key))
-    for column in key[:bound]:
-        name = column.path[-1] if column.path else ""
-        if name in SCALARS:
-            how = Operator.EQUAL if rng.random() < 0.7 else rng.choice(ORDERED)
-            value = rng.choice(SCALARS[name])
-            many = Comparison(column.path, Operator.IN, tuple(rng.choices(SCALARS[name], k=2)))
-            conditions.append(many if rng.random() < 0.2 else Comparison(column.path, how, value))
-        elif name:
-            conditions.append(some_element(rng) if rng.random() < 0.3 else some_bound(rng, column))
+    for place, column in enumerate(key[:bound], 1):
+        is_last = place == bound and rng.random() < 0.7
+        if column.path:
+            conditions += some_bounds(rng, column, is_last)
     rest = [column for column in key[bound:] if ".".join(column.path) in SCALARS]
-    order = rest[: rng.randint(0, 2)]
+    order = rest[: rng.randint(0, 2)] or [getattr(Thing, rng.choice([*SCALARS]))]
     if rng.random() < 0.5:
         order = [desc(column) for column in order]
-    return conditions, order
+    return conditions, order if rng.random() < 0.4 else []
 
 
-def some_bound(rng: Random, column: Column):
-    """A comparison with a column that fans out, is nested or is an enum."""
-    values = {"tags[]": "xyz", "name": "pq", "size": (0, 1, 2), "mood": list(Mood), "note": LABELS}
-    name = column.path[-1]
-    if name in ("mood", "note"):
-        return Comparison(column.path, Operator.EQUAL, rng.choice(values[name]))
-    return Comparison(column.path, rng.choice(ORDERED), rng.choice(values[name]))
+def some_bounds(rng: Random, column: Column, is_last: bool) -> list:
+    """Conditions on a column of an index."""
+    values = HELD.get(column.path[-1]) or SCALARS[column.path[-1]]
+    if column.path[0].startswith("parts[]") and rng.random() < 0.4:
+        name, size = rng.choice("pq"), rng.randrange(3)
+        return [
+            rng.choice(
+                (
+                    matches(Thing.parts, lambda one: (one.name == name) & (one.size >= size)),
+                    matches(Thing.parts, lambda one: (one.size == size) & (one.name > "o")),
+                    matches(Thing.parts, lambda one: (one.name == name) & (one.size == size)),
+                )
+            )
+        ]
+    if column.path[-1] == "note":
+        return [contains_any(Thing.note, rng.choice(("red", "fish fox")))]
+    chance = rng.random()
+    if chance < 0.15:
+        return [Comparison(column.path, Operator.IN, tuple(rng.choices(values, k=2)))]
+    ways = ORDERED[:4] if is_last and column.path[-1] != "mood" else (Operator.EQUAL,)
+    return [
+        Comparison(column.path, rng.choice(ways), rng.choice(values))
+        for _ in range(1 + (is_last and chance < 0.4))
+    ]
+
+
+HELD = {"tags[]": "xyz", "name": "pq", "size": (0, 1, 2), "mood": tuple(Mood), "note": LABELS}
+"""Values to compare with fields that are not plain ones."""
 
 
 def some_query(rng: Random, depth: int, indexes: Sequence[Index] = ()) -> Query:
@@ -289,14 +316,31 @@ def some_query(rng: Random, depth: int, indexes: Sequence[Index] = ()) -> Query:
     order = [desc(one) if rng.random() < 0.4 else one for one in order]
     if rng.random() < 0.1:
         order.append(Thing.inner.size)
-    if indexes and rng.random() < 0.6:
+    if indexes and rng.random() < 0.8:
         conditions, order = some_near(rng, rng.choice(indexes))
         query = Query(*query.record_types).where(*conditions)
-        if rng.random() < 0.4:
+        chance = rng.random()
+        if chance < 0.15:
             query = query.where(some_condition(rng, depth))
-        if rng.random() < 0.3:
+        elif chance < 0.3:
             query = query.where(*some_near(rng, rng.choice(indexes))[0])
+        elif chance < 0.5 and conditions:
+            others = some_near(rng, rng.choice(indexes))[0]
+            either = [one for one in (all_of(conditions), all_of(others)) if one is not None]
+            query = Query(*query.record_types).where(Or(tuple(either)))
     return query.order_by(*order).sorted_in_memory()
+
+
+@contextmanager
+def small_pages():
+    """Where scans read a few rows at once, so that thirty records take many pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "FIRST_ROWS", 3)
+        patch.setattr(batches, "MOST_ROWS", 12)
+        patch.setattr(running, "FIRST_ROWS", 3)
+        patch.setattr(running, "_FEWEST_ROWS", 1)
+        patch.setattr(joining, "_PATIENCE", 5)
+        yield
 
 
 def store_of(names, records, url: str = "memory:"):

@@ -5,7 +5,7 @@ is the beginning and False the end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -45,7 +45,7 @@ class Scope:
     """Rows of the engine that were read."""
     num_bytes: int = 0
     """Their keys and values."""
-    first_rows: int = FIRST_ROWS
+    first_rows: int = field(default_factory=lambda: FIRST_ROWS)
     """Rows that a scan reads at once when it begins."""
     most_rows: int = MOST_ROWS
     """Rows that a scan reads at once at most."""

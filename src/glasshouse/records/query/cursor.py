@@ -114,7 +114,6 @@ class Cursor:
             )
         self._given_before = self._given
         self._scope = Scope(store, snapshot)
-        self._start: Position = position
         self._batch = Batch([], (), position)
         self._batch_rows = iter(())
         self._began: float | None = None
@@ -133,9 +132,7 @@ class Cursor:
         if self.stopped is StopReason.EXHAUSTED:
             return None
         batch, place = self._batch, self._place
-        position = batch.end
-        if place < len(batch.rows):
-            position = batch.positions[place - 1] if place else self._start
+        position = batch.end if place == len(batch.rows) else batch.positions[place - 1]
         fingerprint = fingerprint_of(self._store, self._query, self.plan)
         return write_continuation(fingerprint, self._store.prefix, self._given + place, position)
 
@@ -148,7 +145,7 @@ class Cursor:
 
     @property
     def _place(self) -> int:
-        """How many rows of the batch were handed out."""
+        """How many rows of the batch were handed out: one at least, if it has any."""
         return len(self._batch.rows) - length_hint(self._batch_rows)
 
     def _run(self, position: Position) -> Iterator[Iterator[Any]]:
@@ -164,10 +161,10 @@ class Cursor:
             if left is not None and len(batch.rows) > left:
                 batch = Batch(batch.rows[:left], batch.positions, batch.positions[left - 1])
             rows = batch.rows if row_of is None else list(map(row_of, batch.rows))
-            self._start, self._batch, self._batch_rows = self._batch.end, batch, iter(rows)
+            self._batch, self._batch_rows = batch, iter(rows)
             yield self._batch_rows
             self._given += len(rows)
-            self._start, self._batch = batch.end, Batch([], (), batch.end)
+            self._batch = Batch([], (), batch.end)
             if left is not None:
                 left -= len(rows)
             if batch.end is END:

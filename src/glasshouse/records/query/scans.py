@@ -87,7 +87,7 @@ def _from_records(plan: IndexScan, scope: Scope, space: bytes) -> Callable[[list
     """A function of index rows that gives the records they point at."""
     ids_of = _ids_of(plan, space)
     packed_type = scope.store.extent(plan.record_type).plan.packed_number
-    is_first = _only_once(plan, scope, space) if plan.meets_twice else None
+    is_smallest = _only_once(plan, scope, space) if plan.meets_twice else None
 
     def read(rows: list[Row]) -> Found:
         keys, ids = [key for key, _ in rows], ids_of(rows)
@@ -96,12 +96,12 @@ def _from_records(plan: IndexScan, scope: Scope, space: bytes) -> Callable[[list
             keys = [key for key, own in zip(keys, mine, strict=True) if own]
             ids = [one for one, own in zip(ids, mine, strict=True) if own]
         records = load_ids(scope, plan.record_type, ids, plan.index)
-        if is_first is None:
+        if is_smallest is None:
             return records, keys
         kept = [
             (record, key)
             for record, key, record_id in zip(records, keys, ids, strict=True)
-            if is_first(record, record_id, key)
+            if is_smallest(record, record_id, key)
         ]
         return [record for record, _ in kept], [key for _, key in kept]
 
@@ -126,19 +126,19 @@ def _ids_of(plan: IndexScan, space: bytes) -> Callable[[list[Row]], list[bytes]]
 
 
 def _only_once(plan: IndexScan, scope: Scope, space: bytes) -> Callable[[Any, bytes, bytes], bool]:
-    """Whether a row is the first of its record's that the scan meets: the others are left out."""
+    """Whether a row is the smallest of its record's in the range; the others are left out."""
     store = scope.store
     type_plan = store.extent(plan.record_type).plan
     maintainer = next(one.maintainer for one in type_plan.indexes if one.index.name == plan.index)
     begin, end = space + plan.within.begin, space + plan.within.end
     whole = store.index_space(plan.index)
 
-    def is_first(record: Any, record_id: bytes, key: bytes) -> bool:
+    def is_smallest(record: Any, record_id: bytes, key: bytes) -> bool:
         rows = [whole + row for row, _ in maintainer.entries(record, record_id)]
         inside = [row for row in rows if begin <= row < end]
-        return key == (max if plan.reverse else min)(inside, default=key)
+        return key == min(inside, default=key)
 
-    return is_first
+    return is_smallest
 
 
 def load_ids(scope: Scope, record_type: type, record_ids: list[bytes], index: str) -> list[Any]:
