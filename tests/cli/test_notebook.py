@@ -143,6 +143,25 @@ class TestTrain:
         assert "`glasshouse import runs/book` brings the run in later" in said[0]
         assert len((here / "runs/book/metrics.jsonl").read_text().splitlines()) == 4
 
+    def test_does_not_wait_for_a_notebook_that_is_locked(self, capfd, here, monkeypatch):
+        """By a process that hangs, for instance: training goes on without it."""
+        Notebook.open().close()
+        monkeypatch.setattr("glasshouse.cli.notebook.PATIENCE_SECONDS", 0.2)
+        hold = (
+            "import lmdb, sys, time\n"
+            "with lmdb.open(sys.argv[1], max_dbs=8).begin(write=True):\n"
+            "    print('held', flush=True)\n"
+            "    time.sleep(600)\n"
+        )
+        command = [sys.executable, "-c", hold, str(here / "notes")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            told = grown(capfd)
+            holder.kill()
+        assert "another process keeps it locked; `glasshouse import runs/book`" in told.err
+        assert glasshouse(capfd, "import", "runs/book").out.endswith("new run, 4 steps\n")
+
 
 def refuse(*arguments):
     raise OSError(28, "No space left on device")

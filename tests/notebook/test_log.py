@@ -108,7 +108,10 @@ class TestFailure:
         log.add(1, {"x": 1.0})
         assert not log.close(timeout_seconds=0.1)
         assert "0.1 s" in (log.failure or "")
+        notebook.close()  # which must not pull the engine from under the thread
+        assert notebook.counts() == {}
         let_go.set()
+        notebook.database.close()
 
     def test_makes_the_loop_wait_only_where_memory_would_run_out(self, notebook, monkeypatch):
         """The loop is held until there is room, and nothing is lost."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasshouse.cli.console import shown_path, talk
-from glasshouse.errors import GlasshouseError, InputError
+from glasshouse.errors import EngineError, GlasshouseError, InputError
 
 if TYPE_CHECKING:
     from glasshouse.notebook import Notebook
@@ -31,6 +31,9 @@ Project = Annotated[
     str, typer.Option(metavar="NAME", help="Whose records; projects see nothing of each other.")
 ]
 DEFAULT_PROJECT = "default"
+
+PATIENCE_SECONDS = 20.0
+"""How long a command waits for a notebook that another process has locked."""
 
 AddStep = Callable[[int, dict[str, Any]], None]
 """Takes what was measured at a step."""
@@ -111,8 +114,7 @@ class Notes:
             with self._guarded(later):
                 notebook = self._open()
                 if notebook is not None:
-                    # What fails at the end must not hide what the block itself raised.
-                    until_end.callback(self._closed, notebook, later)
+                    until_end.enter_context(self._closing(notebook, later))
                     from glasshouse.notebook.keeping import RunKeeper
 
                     keeper = RunKeeper(
@@ -121,7 +123,7 @@ class Notes:
                         from_step=from_step,
                         on_failure=lambda sentence: self._say(sentence, later),
                     )
-                    until_end.callback(self._closed, keeper, later)
+                    until_end.enter_context(self._closing(keeper, later))
                     add = keeper.add
             yield add
 
@@ -131,11 +133,16 @@ class Notes:
 
         if self._has_failed or notebook_url(self._url) is None:
             return None
-        return Notebook.open(self._url, self._project)
+        return _open_in_time(lambda: Notebook.open(self._url, self._project))
 
-    def _closed(self, what: Any, later: str) -> None:
-        with self._guarded(later):
-            what.close()
+    @contextmanager
+    def _closing(self, what: Any, later: str) -> Iterator[None]:
+        """Close something after the block; what then fails does not hide what the block raised."""
+        try:
+            yield
+        finally:
+            with self._guarded(later):
+                what.close()
 
     @contextmanager
     def _guarded(self, instead: str) -> Iterator[None]:
@@ -153,6 +160,38 @@ class Notes:
         self._has_failed = True
         words = f"the notebook takes nothing down: {' '.join(sentence.split())}"
         talk(words + (f"; {instead}" if instead else ""))
+
+
+def _open_in_time(open_notebook: Callable[[], Notebook]) -> Notebook:
+    """Open a notebook, or give it up: no work waits for long for one that somebody has locked.
+
+    Raises:
+        EngineError: If another process has kept it locked all the while.
+    """
+    import threading
+
+    opened: list[Notebook] = []
+    failed: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            opened.append(open_notebook())
+        except BaseException as error:
+            failed.append(error)
+        if given_up.is_set() and opened:
+            opened[0].close()
+
+    # Whoever waits for LMDB's lock cannot be called back; a daemon ends with the process.
+    given_up = threading.Event()
+    thread = threading.Thread(target=attempt, name="open-notebook", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    if failed:
+        raise failed[0]
+    if not opened:
+        given_up.set()
+        raise EngineError("another process keeps it locked")
+    return opened[0]
 
 
 def _nothing(step: int, values: dict[str, Any]) -> None:

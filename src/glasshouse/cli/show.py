@@ -132,7 +132,7 @@ def _print_record(record: Any, *, without: Sequence[str] = ()) -> None:
 
     values: dict[str, Any] = {}
     for name, value in msgspec.to_builtins(record, builtin_types=(bytes,)).items():
-        if name in without or value in (None, "", [], {}):
+        if name in without or value in (None, "", [], {}) or (name == "step" and not value):
             continue
         values[name] = f"{len(value)} values" if name in _HIDDEN else value
     if "turns" in values:
@@ -156,7 +156,7 @@ def _print_values(title: str, values: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in values.items():
         table.add_row(escape(name), escape(_words(value)))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _print_rows(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -174,7 +174,7 @@ def _print_rows(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any
         table.add_column(heading, overflow="fold", no_wrap=not is_wide)
     for row in rows:
         table.add_row(*(escape(_words(value)) for value in row))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _print_curves(notebook: Notebook, run: Run) -> None:

@@ -107,15 +107,21 @@ class MetricLog:
     def close(self, *, timeout_seconds: float = 60.0) -> bool:
         """Write what waits and end the thread; whether everything was written.
 
-        A notebook that another process keeps locked for so long is left behind, with the sentence
-        that says so.
+        A notebook that another process keeps locked for so long is left behind, open, with the
+        sentence that says so.
         """
         self._closing = True
         self._wake.set()
         self._thread.join(timeout_seconds)
         if self._thread.is_alive():
             self._fail(f"nothing could be written for {timeout_seconds:g} s")
+            self._notebook.leave_open()
         return self.failure is None
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the thread is alive; after `close`, whether it hangs in the notebook."""
+        return self._thread.is_alive()
 
     def __enter__(self) -> "MetricLog":
         return self

@@ -79,10 +79,11 @@ class Notebook:
             )
         database = Database.open(found)
         notebook = cls(database, project, database.store(SCHEMA, place))
+        notebook._until_closed.callback(database.close)
         try:
             notebook._bring_up_to_date()
         except BaseException:
-            database.close()
+            notebook.close()
             raise
         return notebook
 
@@ -173,10 +174,11 @@ class Notebook:
 
     def close(self) -> None:
         """Let go of the engine."""
-        try:
-            self._until_closed.close()
-        finally:
-            self.database.close()
+        self._until_closed.close()
+
+    def leave_open(self) -> None:
+        """Make `close` do nothing: a thread hangs in the engine, which must not be closed then."""
+        self._until_closed.pop_all()
 
     def __enter__(self) -> "Notebook":
         return self
