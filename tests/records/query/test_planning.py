@@ -96,6 +96,15 @@ class TestExplain:
                 ],
             ),
             (
+                Query(Thing)
+                .where(one_of(Thing.parts).name == "p", one_of(Thing.parts).size == 1)
+                .order_by(Thing.id),
+                [
+                    "filter (parts[].name == 'p') & (parts[].size == 1)",
+                    "  scan Thing by primary key: all",
+                ],
+            ),
+            (
                 Query(Thing).where((Thing.number == 1) | (Thing.label == "a")),
                 [
                     "one after the other",

@@ -33,34 +33,45 @@ fdb: Any = _package
 """The package gets its names only when `api_version` is called."""
 
 API_VERSION = 710
-"""The oldest interface that has all we use; clusters of 7.1 and later speak it."""
+"""The oldest interface that has all we use; clients of 7.1 and later speak it.
 
-_CONFLICTS = {1004, 1007, 1009, 1020, 1037, 1038, 1039, 1042, 1051, 1078, 1213}
-"""Errors after which the same work tried again may succeed."""
+A later one could give calls another meaning, so it is not chosen merely because it is there.
+"""
 
-_UNKNOWN = {1021, 1031}
+_TIMED_OUT = 1031
+_FOREVER_UNKNOWN = 1022
 _UNREADABLE = 1036
 _TOO_LARGE = {2101, 2102, 2103}
-_NO_ROOM = {1044, 1501, 1502}
+_QUOTA = 1225
 
 
-def meaning_of(code: int, words: str) -> Exception:
-    """The house's error for one of FoundationDB's."""
-    if code in _CONFLICTS:
+def meaning_of(error: Any, *, is_committing: bool = False) -> Exception:
+    """The house's error for one of FoundationDB's.
+
+    What may be tried again the client library knows itself, also of codes yet to come. An error
+    that leaves open whether a commit was done leaves nothing open before there was one.
+    """
+    code, words = error.code, str(error)
+    if fdb.predicates.is_maybe_committed(error) or code in (_TIMED_OUT, _FOREVER_UNKNOWN):
+        if is_committing:
+            return CommitUnknownError(f"the cluster did not answer while committing: {words}")
+        if code == _TIMED_OUT:
+            return StorageError(f"the cluster did not answer in time: {words}")
+    if fdb.predicates.is_retryable(error):
         return ConflictError(f"another transaction changed what this one read; try again ({words})")
-    if code in _UNKNOWN:
-        return CommitUnknownError(f"the cluster did not answer while committing: {words}")
     if code == _UNREADABLE:
-        return EngineError("a value that gets its version at commit was read; read it after that")
+        return EngineError("what gets its version at commit was read; read it after that")
     if code in _TOO_LARGE:
         return EngineError(f"{words}; write in smaller transactions")
-    if code in _NO_ROOM:
+    if code == _QUOTA:
         return DiskFullError(f"the cluster has no room left: {words}")
-    return StorageError(f"the cluster refused: {words}")
+    if 2000 <= code < 3000:  # what a client must not ask
+        return EngineError(f"the cluster refused: {words}")
+    return StorageError(f"the cluster could not do it: {words}")
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(*, is_committing: bool = False) -> Iterator[None]:
     """Turn FoundationDB's errors into the house's.
 
     Raises:
@@ -69,7 +80,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except fdb.FDBError as error:
-        raise meaning_of(error.code, str(error)) from None
+        raise meaning_of(error, is_committing=is_committing) from None
 
 
 class FoundationDBEngine:
@@ -156,63 +167,69 @@ class _FoundationDBTransaction:
 
     def set(self, key: bytes, value: bytes) -> None:
         """Write a value."""
-        self._writing(key, value).set(key, value)
+        self._refuse_long(key, value)
+        self._write("set", key, value)
 
     def set_all(self, rows: Mapping[bytes, bytes]) -> None:
         """Write many values."""
         for key, value in rows.items():
-            self._writing(key, value)
+            self._refuse_long(key, value)
         for key, value in rows.items():
-            self._transaction.set(key, value)
+            self._write("set", key, value)
 
     def clear(self, key: bytes) -> None:
         """Remove a key."""
-        self._writing(key).clear(key)
+        self._refuse_long(key)
+        self._write("clear", key)
 
     def clear_range(self, begin: bytes, end: bytes) -> None:
         """Remove a range."""
         if begin < end:
-            self._writing().clear_range(begin, end)
+            self._write("clear_range", begin, end)
 
     def mutate(self, mutation: Mutation, key: bytes, parameter: bytes) -> None:
         """Apply an atomic operation."""
-        getattr(self._writing(key, parameter), mutation.value)(key, parameter)
+        self._refuse_long(key, parameter)
+        self._write(mutation.value, key, parameter)
 
     def set_versionstamped_key(self, key: bytes, offset: int, value: bytes) -> None:
         """Write under a key that holds the commit version."""
         _check_offset(key, offset)
         whole = key + offset.to_bytes(4, "little")
-        self._writing(key, value).set_versionstamped_key(whole, value)
+        self._refuse_long(key, value)
+        self._write("set_versionstamped_key", whole, value)
 
     def set_versionstamped_value(self, key: bytes, value: bytes, offset: int) -> None:
         """Write a value that holds the commit version."""
         _check_offset(value, offset)
         whole = value + offset.to_bytes(4, "little")
-        self._writing(key, value).set_versionstamped_value(key, whole)
+        self._refuse_long(key, value)
+        self._write("set_versionstamped_value", key, whole)
 
     def add_read_conflict_range(self, begin: bytes, end: bytes) -> None:
         """Conflict with whoever changes this range."""
         if begin < end:
-            self._reader(False).add_read_conflict_range(begin, end)
+            with translated():
+                self._open().add_read_conflict_range(begin, end)
 
     def add_write_conflict_range(self, begin: bytes, end: bytes) -> None:
         """Make whoever read this range conflict."""
         if begin < end:
-            self._writing().add_write_conflict_range(begin, end)
+            self._write("add_write_conflict_range", begin, end)
 
     def watch(self, key: bytes) -> Watch:
         """Watch a key from the commit on."""
         with translated():
-            return _FoundationDBWatch(self._reader(False).watch(key))
+            return _FoundationDBWatch(self._open().watch(key))
 
     def commit(self) -> None:
         """Make the writes everybody's."""
-        transaction = self._reader(False)
+        transaction = self._open()
         if self._has_written and self._read_only:
             self.cancel()
             raise EngineError("a read-only transaction has written; begin another for that")
         try:
-            with translated():
+            with translated(is_committing=True):
                 stamp = transaction.get_versionstamp() if self._has_written else None
                 transaction.commit().wait()
                 if stamp is not None:
@@ -235,23 +252,31 @@ class _FoundationDBTransaction:
     def approximate_size(self) -> int:
         """Bytes that the commit would write."""
         with translated():
-            return self._reader(False).get_approximate_size().wait()
+            return self._open().get_approximate_size().wait()
 
-    def _reader(self, snapshot: bool) -> Any:
+    def _open(self) -> Any:
         if not self._is_open:
             raise EngineError("this transaction has ended; begin another")
-        return self._transaction.snapshot if snapshot else self._transaction
+        return self._transaction
 
-    def _writing(self, key: bytes = b"", value: bytes = b"") -> Any:
-        transaction = self._reader(False)
+    def _reader(self, snapshot: bool) -> Any:
+        """What reads; what will write nothing need not have its reads remembered."""
+        transaction = self._open()
+        return transaction.snapshot if snapshot or self._read_only else transaction
+
+    def _write(self, operation: str, key: bytes, *value: bytes) -> None:
+        with translated():
+            getattr(self._open(), operation)(key, *value)
+        self._has_written = True
+
+    def _refuse_long(self, key: bytes, value: bytes = b"") -> None:
+        self._open()
         if len(key) > MAX_KEY_BYTES:
             raise EngineError(f"a key of {len(key)} bytes is too long; {MAX_KEY_BYTES} is the most")
         if len(value) > MAX_VALUE_BYTES:
             raise EngineError(
                 f"a value of {len(value)} bytes is too long; {MAX_VALUE_BYTES} is the most"
             )
-        self._has_written = True
-        return transaction
 
 
 class _FoundationDBWatch:
@@ -260,14 +285,24 @@ class _FoundationDBWatch:
     def __init__(self, future: Any) -> None:
         self._future = future
         self._ready = threading.Event()
+        self._is_cancelled = False
         future.on_ready(lambda _: self._ready.set())
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Block until the value differs."""
-        return self._ready.wait(timeout_seconds)
+        """Block until the value differs; False if time ran out or it was cancelled.
+
+        Raises:
+            StorageError: If the cluster gave up watching, of which it has only so many.
+        """
+        if not self._ready.wait(timeout_seconds) or self._is_cancelled:
+            return False
+        with translated():
+            self._future.wait()
+        return True
 
     def cancel(self) -> None:
-        """Stop watching."""
+        """Stop watching; who waits wakes up."""
+        self._is_cancelled = True
         self._future.cancel()
 
 
@@ -286,8 +321,14 @@ def open_foundationdb(url: str) -> FoundationDBEngine:
         EngineError: If the client library is missing, or the file is none.
     """
     file = url.removeprefix("fdb:") or None
+    if fdb.is_api_version_selected() and fdb.get_api_version() < API_VERSION:
+        raise EngineError(
+            f"{url} needs FoundationDB's interface {API_VERSION}, and this process has chosen "
+            f"{fdb.get_api_version()}; choose a later one with fdb.api_version"
+        )
     try:
-        fdb.api_version(API_VERSION)
+        if not fdb.is_api_version_selected():
+            fdb.api_version(API_VERSION)
         return FoundationDBEngine(url, fdb.open(file))
     except Exception as error:
         # Without its client library the package raises a bare Exception; its own errors have codes.
