@@ -10,6 +10,8 @@
 - `direct`: a logit as the sum of what each part of the model adds to it
 - `lens`: what a model would predict if it stopped at a layer: logit lens and tuned lens
 - `metrics`: what an experiment measures
+- `activations/`: values of many texts, a row a token: harvested, kept, shuffled
+- `dictionaries/`: a value as a sparse sum of directions
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """
 
