@@ -4,7 +4,6 @@ Reads look into the buffer first and then into a snapshot, a moment of the store
 kept for the engine to check when it commits.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -55,7 +54,7 @@ class BufferedTransaction:
         self._long_bytes = snapshot.direct_bytes
         self._is_plain = True
         self._is_open = True
-        remember = _forget if read_only else changes.read_keys.append
+        remember = None if read_only else changes.read_keys.append
         self.get, self._take_long_way = _quick_get(
             snapshot, writes, remember, self._get_beside_others
         )
@@ -308,10 +307,6 @@ class BufferedTransaction:
             _ended(b"")
 
 
-_forget = deque[bytes](maxlen=0).append
-"""Takes a key and keeps nothing."""
-
-
 @runtime_checkable
 class _Get(Protocol):
     """The value of a key, own writes included."""
@@ -322,7 +317,7 @@ class _Get(Protocol):
 def _quick_get(
     snapshot: Snapshot,
     writes: dict[bytes, bytes | None],
-    remember: Callable[[bytes], None],
+    remember: Callable[[bytes], None] | None,
     long_way: _Get,
 ) -> tuple[_Get, Callable[[], None]]:
     """What reads keys, and what makes it take the long way from then on.
@@ -333,16 +328,26 @@ def _quick_get(
     direct, direct_bytes = snapshot.direct, snapshot.direct_bytes
 
     def get(key: bytes, *, snapshot: bool = False) -> bytes | None:
-        if key in writes:
+        if writes and key in writes:
             return writes[key]
         if len(key) > direct_bytes:
             return long_way(key, snapshot=snapshot)
         if not snapshot:
-            remember(key)
+            remember(key)  # type: ignore[misc]
         try:
             return direct(key)
         except Exception as error:
             if not key:  # LMDB knows no empty keys
+                return long_way(key, snapshot=snapshot)
+            raise translated(error) from None
+
+    def get_only(key: bytes, *, snapshot: bool = False) -> bytes | None:
+        if writes or len(key) > direct_bytes:
+            return writes[key] if key in writes else long_way(key, snapshot=snapshot)
+        try:
+            return direct(key)
+        except Exception as error:
+            if not key:
                 return long_way(key, snapshot=snapshot)
             raise translated(error) from None
 
@@ -351,7 +356,7 @@ def _quick_get(
         direct, direct_bytes = _ended, -1
 
     translated = snapshot.translated
-    return get, take_long_way
+    return get_only if remember is None else get, take_long_way
 
 
 def _ended(key: bytes, *, snapshot: bool = False) -> bytes | None:

@@ -17,8 +17,10 @@ Position = Any
 
 END = False
 
-FIRST_ROWS, MOST_ROWS = 32, 1024
-"""Rows that a scan reads at once: few at first, since most queries end early."""
+FIRST_ROWS, MOST_ROWS = 32, 256
+"""Rows that a scan reads at once: few at first, since most queries end early.
+
+Never very many: rows, bytes and records of a batch should fit into a processor's own memory."""
 
 _MOST_BYTES = 8 << 20
 """Rows that are large are read fewer at once, so that they take up about so much."""

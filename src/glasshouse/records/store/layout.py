@@ -15,6 +15,7 @@ Source:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,7 +23,12 @@ import msgspec
 from glasshouse.errors import CorruptionError
 from glasshouse.records.expressions.conditions import Test, compile_test
 from glasshouse.records.indexes.index import BulkMaintainer, Index, Maintainer
-from glasshouse.records.schema.packing import compile_key, compile_values, compile_whole
+from glasshouse.records.schema.packing import (
+    compile_key,
+    compile_row,
+    compile_values,
+    compile_whole,
+)
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.codec import Codec
 from glasshouse.records.store.context import Context
@@ -101,6 +107,8 @@ class TypePlan:
     """From the values of a primary key, or the first of them, to their bytes."""
     pack_whole: Callable[[tuple[Any, ...]], bytes]
     """The same for all values of a primary key, no fewer."""
+    compile_row: Callable[[bytes], Callable[[Any], bytes]]
+    """From what stands before packed keys to a function from primary keys to keys of rows."""
     num_key_columns: int
     indexes: tuple[IndexPlan, ...]
     """The indexes that the type is in."""
@@ -159,6 +167,7 @@ class Layout:
             primary_key=compile_key(key, number),
             pack_key=compile_values(key, what),
             pack_whole=compile_whole(key, what),
+            compile_row=partial(compile_row, key, what),
             num_key_columns=len(key),
             indexes=indexes,
             is_versioned=self.schema.record_versions

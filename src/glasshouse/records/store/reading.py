@@ -22,8 +22,10 @@ class Extent:
     """The first key behind them."""
     pack_whole: Callable[[tuple[Any, ...]], bytes]
     """From the values of a whole primary key to its bytes."""
+    row_of: Callable[[Any], bytes]
+    """From a primary key to the key of its record: see `compile_row`."""
     decode: Callable[[bytes], Any]
-    """From the payload of a sound record to the record."""
+    """From a whole and sound value to the record."""
 
     def name(self, key: bytes) -> str:
         """What to call a record in an error."""
@@ -37,7 +39,8 @@ class Extent:
 def extent_of(plan: TypePlan, prefix: bytes) -> Extent:
     """Where the records of a type stand in the store of this prefix."""
     begin = prefix + RECORDS + plan.packed_number
-    return Extent(plan, begin, strinc(begin), plan.pack_whole, plan.codec.decode_payload)
+    row_of = plan.compile_row(begin)
+    return Extent(plan, begin, strinc(begin), plan.pack_whole, row_of, plan.codec.decode_whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,8 @@ def read_record(
     Raises:
         CorruptionError: If it is damaged; the message names it.
     """
-    payload = codec.read(transaction, key, first, lambda: extent.name(key), snapshot=snapshot)
-    return extent.plan.codec.decode(payload, lambda: extent.name(key))
+    whole = codec.read(transaction, key, first, lambda: extent.name(key), snapshot=snapshot)
+    return extent.plan.codec.decode(whole, lambda: extent.name(key))
 
 
 def read_rows(

@@ -19,7 +19,7 @@ from glasshouse.records.engines.engine import MAX_VALUE_BYTES, Transaction
 from glasshouse.records.expressions.record import Record
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store import codec, versions
-from glasshouse.records.store.codec import CHECKSUM_BYTES, SOUND
+from glasshouse.records.store.codec import SOUND
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.header import Header, IndexState
 from glasshouse.records.store.layout import HEADER, RECORDS, VERSIONS, IndexPlan, Layout, TypePlan
@@ -134,13 +134,13 @@ class RecordStore:
             CorruptionError: If the record is damaged.
         """
         extent = self._extents.get(record_type) or self.extent(record_type)
-        row = extent.prefix + extent.pack_whole(key)
+        row = extent.row_of(key[0]) if len(key) == 1 else extent.prefix + extent.pack_whole(key)
         value = self._get(row)
         if value is None:
             return None
         if crc32(value) == SOUND:
             try:
-                return extent.decode(value[:-CHECKSUM_BYTES])
+                return extent.decode(value)
             except MsgspecError:
                 pass  # said in full below
         return read_record(self.transaction, extent, row, value)
@@ -153,8 +153,8 @@ class RecordStore:
             keys: Primary keys: values, or tuples where the key has several columns.
         """
         extent = self.extent(record_type)
-        prefix, pack = extent.prefix, extent.pack_whole
-        rows = [prefix + pack(key if isinstance(key, tuple) else (key,)) for key in keys]
+        prefix, pack_whole, row_of = extent.prefix, extent.pack_whole, extent.row_of
+        rows = [prefix + pack_whole(key) if isinstance(key, tuple) else row_of(key) for key in keys]
         return read_rows(self.transaction, extent, rows)
 
     def load_by_id(self, record_id: bytes) -> Any | None:
@@ -221,7 +221,7 @@ class RecordStore:
             yield from page.records
             if page.last_key is None:
                 return
-            begin, limit = page.last_key + b"\x00", min(limit * 4, 1024)
+            begin, limit = page.last_key + b"\x00", min(limit * 4, 256)
 
     def extent(self, record_type: type) -> Extent:
         """Where the records of a type stand.
