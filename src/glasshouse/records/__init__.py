@@ -23,6 +23,7 @@ indexes       value, rank, aggregate, version, text and vector indexes
 query         queries, plans, cursors, continuations
 building      building indexes while others write
 operations    stats, scrub, repair, backup, restore
+keyspace      places with names
 tuples        values as bytes that sort as they do
 subspace      a part of the keys
 engines       memory, LMDB, PostgreSQL, FoundationDB behind one small interface
@@ -31,11 +32,14 @@ Source:
     Chrysafis et al. 2019, "FoundationDB Record Layer", 1901.04452.
 """
 
+from glasshouse.records import keyspace, operations
 from glasshouse.records.building import (
+    BackgroundBuild,
     BuildProgress,
     build_all,
     build_index,
     building_in_background,
+    rebuild_index,
 )
 from glasshouse.records.engines import Engine, Mutation, Transaction, open_engine, transact
 from glasshouse.records.expressions import (
@@ -59,12 +63,29 @@ from glasshouse.records.indexes.aggregate import (
     SumIndex,
     aggregate,
     groups,
+    mean,
     rolled_up,
 )
-from glasshouse.records.indexes.changes import Change, changes, follow, follow_async
+from glasshouse.records.indexes.changes import (
+    Change,
+    changes,
+    follow,
+    follow_async,
+    forget_deletions,
+    newest_version,
+)
 from glasshouse.records.indexes.index import Index, Maintainer
 from glasshouse.records.indexes.nearest import nearest
-from glasshouse.records.indexes.rank import RankIndex, by_rank, kth, num_ranked, rank_of
+from glasshouse.records.indexes.rank import (
+    RankIndex,
+    by_rank,
+    count_between,
+    kth,
+    num_ranked,
+    rank_of,
+    rank_of_score,
+    score_at,
+)
 from glasshouse.records.indexes.text import TextIndex
 from glasshouse.records.indexes.text_conditions import (
     contains_all,
@@ -76,6 +97,8 @@ from glasshouse.records.indexes.text_search import ranked_search, search
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.indexes.vector import VectorIndex
 from glasshouse.records.indexes.version import VersionIndex
+from glasshouse.records.keyspace import KeySpace, KeySpaceDirectory, KeySpacePath
+from glasshouse.records.operations import backup, repair, restore, scrub, stats
 from glasshouse.records.query import (
     Cursor,
     Limits,
@@ -92,6 +115,7 @@ from glasshouse.records.query import (
     stream,
     stream_async,
 )
+from glasshouse.records.schema.evolution import check_evolution
 from glasshouse.records.schema.keys import computed, desc, literal, nest, record_type
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.context import Context
@@ -102,6 +126,7 @@ from glasshouse.records.subspace import Subspace
 from glasshouse.records.tuples import Versionstamp
 
 __all__ = [
+    "BackgroundBuild",
     "BuildProgress",
     "Change",
     "Condition",
@@ -114,6 +139,9 @@ __all__ = [
     "FieldReference",
     "Index",
     "IndexState",
+    "KeySpace",
+    "KeySpaceDirectory",
+    "KeySpacePath",
     "Limits",
     "Maintainer",
     "MaxEverIndex",
@@ -135,12 +163,14 @@ __all__ = [
     "VersionIndex",
     "Versionstamp",
     "aggregate",
+    "backup",
     "between",
     "build_all",
     "build_index",
     "building_in_background",
     "by_rank",
     "changes",
+    "check_evolution",
     "computed",
     "concatenate",
     "contains_all",
@@ -148,6 +178,7 @@ __all__ = [
     "contains_phrase",
     "contains_prefix",
     "count",
+    "count_between",
     "delete_where",
     "desc",
     "execute",
@@ -156,26 +187,38 @@ __all__ = [
     "first",
     "follow",
     "follow_async",
+    "forget_deletions",
     "groups",
     "is_in",
     "is_none",
+    "keyspace",
     "kth",
     "literal",
     "matches",
+    "mean",
     "nearest",
     "nest",
+    "newest_version",
     "num_ranked",
     "one_of",
     "open_engine",
+    "operations",
     "pages",
     "pages_async",
     "parse_where",
     "rank_of",
+    "rank_of_score",
     "ranked_search",
+    "rebuild_index",
     "record_type",
+    "repair",
+    "restore",
     "rolled_up",
+    "score_at",
+    "scrub",
     "search",
     "starts_with",
+    "stats",
     "stream",
     "stream_async",
     "transact",

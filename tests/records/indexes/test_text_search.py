@@ -139,6 +139,20 @@ class TestRankedSearch:
             [rare, common * 2 * 2.2 / 3.2, common]
         )
 
+    def test_counts_what_its_own_transaction_wrote(self, notes):
+        """Totals are written once a transaction, and before they are asked for."""
+
+        def scores(store):
+            return [score for _, score in ranked_search(store, "words", "learned")]
+
+        def work(store):
+            store.save(Note(6, "a long note of many other words"))
+            return scores(store)
+
+        before = notes.read(scores)
+        inside = notes.run(work)
+        assert inside == notes.read(scores) != before
+
     def test_prefers_the_shorter_of_two_texts(self):
         """A word says more where there are few."""
         notes = open_notes(TextIndex("words", Note, Note.text))

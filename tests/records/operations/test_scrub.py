@@ -115,6 +115,32 @@ class TestScrub:
         notes.run(lambda store: start_over(store, "tags"))
         assert found(notes) == set()
 
+    def test_says_whose_number_is_wrong(self, notes):
+        """The group, what is stored, and what the records make: a person can judge it."""
+
+        def damage(store):
+            write("by_author", 0, b"\x03" + bytes(7))(store)
+            add("by_author", b"\x02q\x00", b"\x03" + bytes(7))(store)
+            clear("sum", 0)(store)
+            clear("words", -1)(store)
+
+        scores, notes_of_a, num_words = notes.read(
+            lambda store: (
+                [one.score for one in store.scan(Note)],
+                sum(one.author == "a" for one in store.scan(Note)),
+                sum(len(one.text.split()) for one in store.scan(Note)),
+            )
+        )
+        notes.run(damage)
+        assert [one.sentence for one in scrub(notes)] == [
+            f"group author='a' has the count 3; its records make the count {notes_of_a}",
+            "group author='q' has the count 3; its records make the count 0",
+            "the whole has the sum 0 of 0 numbers; its records make "
+            f"the sum {sum(scores)} of {len(scores)} numbers",
+            "the whole has 0 texts of 0 words; its records make "
+            f"{len(scores)} texts of {num_words} words",
+        ]
+
     @pytest.mark.parametrize("case", DAMAGE)
     def test_finds_what_repair_mends(self, case):
         """Both ways, numbers and structures; afterwards all is well."""

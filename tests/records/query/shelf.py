@@ -28,6 +28,7 @@ SCHEMA = Schema(
         ValueIndex("all", (Thing, Order), (record_type(), "id")),
         RankIndex("raw_rank", Thing, Thing.raw, group_by=Thing.kind),
         TextIndex("words", Thing, Thing.note),
+        TextIndex("words_by_flag", Thing, Thing.note, group_by=(Thing.flag, Thing.kind)),
     ),
 )
 

@@ -76,6 +76,24 @@ class TestExplain:
                 ],
             ),
             (
+                Query(Thing).where(contains_all(Thing.note, "red"), Thing.flag == True),  # noqa: E712
+                [
+                    "filter flag == True",
+                    "  scan text index words for Thing: note contains all 'red'",
+                ],
+            ),
+            (
+                Query(Thing).where(
+                    Thing.kind == "eval",
+                    contains_all(Thing.note, "red"),
+                    Thing.flag == True,  # noqa: E712
+                ),
+                [
+                    "scan text index words_by_flag for Thing: kind == 'eval', flag == True, "
+                    "note contains all 'red'"
+                ],
+            ),
+            (
                 Query(Thing).where(one_of(Thing.tags) > "x"),
                 ["scan index tag for Thing: tags[] > 'x', each record once"],
             ),

@@ -121,6 +121,8 @@ INDEXES = (
     RankIndex("ranked_down", BOTH, desc(Thing.weight)),
     RankIndex("ranked_tags", Thing, fan_out(Thing.tags), group_by=Thing.flag),
     TextIndex("words", BOTH, Thing.note),
+    TextIndex("words_by_group", Thing, Thing.note, group_by=Thing.group),
+    TextIndex("words_by_tag", Thing, Thing.note, group_by=(Thing.flag, fan_out(Thing.tags))),
     TextIndex("some_words", Thing, Thing.note, where=Thing.flag == True),  # noqa: E712
 )
 

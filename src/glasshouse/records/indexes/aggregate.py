@@ -203,9 +203,12 @@ class SumIndex(AggregateIndex):
 
     def mean(self, packed: bytes | None) -> Any:
         """The mean of the numbers that a row adds up; None if there are none."""
-        number = unpack_number(packed or b"")
-        count = number & _COUNT_MASK
-        return self._unscaled(number >> _COUNT_BITS) / count if count else None
+        count = self.count(packed)
+        return self.read(packed) / count if count else None
+
+    def count(self, packed: bytes | None) -> int:
+        """How many numbers a row adds up."""
+        return unpack_number(packed or b"") & _COUNT_MASK
 
     def _unscaled(self, whole: int) -> Any:
         kind = without_none(self.columns()["of"][0].type)

@@ -19,17 +19,20 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from glasshouse.errors import SchemaError
+from glasshouse.errors import QueryError, SchemaError
 from glasshouse.records.engines.engine import Mutation, Row, Transaction
 from glasshouse.records.expressions.conditions import values_at
 from glasshouse.records.expressions.reference import ALL, EACH
 from glasshouse.records.indexes.grouping import compile_group, compile_groups, end_of_group
 from glasshouse.records.indexes.index import Index, Maintainer
+from glasshouse.records.indexes.pending import pending
 from glasshouse.records.indexes.text_conditions import (
     TextCondition,
+    Wanted,
     is_text,
     positions_of,
     texts_in,
+    tokens_of,
 )
 from glasshouse.records.indexes.tokenizers import WORDS, Tokenizer, tokenizer_of
 from glasshouse.records.schema.keys import Column, Key
@@ -104,6 +107,23 @@ class TextIndex(Index):
         whole = (*path[:-1], path[-1].removesuffix(EACH).removesuffix(ALL)) if path else None
         return condition.path == whole and condition.tokenizer == tokenizer_of(self.tokenizer)
 
+    def question(self, condition: TextCondition | str) -> tuple[Wanted, tuple[str, ...]]:
+        """What of which tokens is asked for, by a condition or by words that all have to be there.
+
+        Raises:
+            QueryError: If the index cannot tell.
+        """
+        tokenizer = tokenizer_of(self.tokenizer)
+        if isinstance(condition, str):
+            return Wanted.ALL, tokens_of(condition, Wanted.ALL, tokenizer)
+        if not self.answers(condition):
+            field = self.columns()["text"][0].describe()
+            raise QueryError(
+                f"index {self.name!r} is of {field} by {tokenizer.name} and cannot tell where "
+                f"{condition}; ask one of that field and tokenizer"
+            )
+        return condition.wanted, condition.tokens
+
     def record_id_of(self, key: bytes, value: bytes) -> bytes | None:
         """The record that a row stands there for.
 
@@ -151,7 +171,7 @@ class TextMaintainer:
             new_rows = {key: value for key, value in new_rows.items() if rows.get(key) != value}
         transaction.set_all(new_rows)
         new_totals.subtract(totals)
-        _add_totals(transaction, space, new_totals)
+        _add_totals(context, space, new_totals)
 
     def insert_all(
         self, context: Context, space: bytes, record_ids: list[bytes], records: list[Any]
@@ -162,7 +182,7 @@ class TextMaintainer:
             rows, more = self._rows(space, record_id, self._groups(record), self._texts(record))
             context.transaction.set_all(rows)
             totals.update(more)
-        _add_totals(context.transaction, space, totals)
+        _add_totals(context, space, totals)
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """One row for each token of the record, in each of its groups."""
@@ -194,9 +214,15 @@ class TextMaintainer:
         return rows, Counter(dict.fromkeys(groups, 1 + length * _HALF))
 
 
-def _add_totals(transaction: Transaction, space: bytes, totals: Counter[bytes]) -> None:
-    """Add to the number of texts and tokens of each group, without reading them."""
+def _add_totals(context: Context, space: bytes, totals: Counter[bytes]) -> None:
+    """Add to the number of texts and tokens of each group: once, and without reading them."""
+    kept = pending(context, space, _write_totals)
     for group, more in totals.items():
+        kept[group] = kept.get(group, 0) + more
+
+
+def _write_totals(transaction: Transaction, space: bytes, kept: dict[bytes, int]) -> None:
+    for group, more in kept.items():
         if more:
             parameter = (more % _HALF**2).to_bytes(_TOTAL_BYTES, "little")
             transaction.mutate(Mutation.ADD, space + TOTALS + group, parameter)
@@ -259,5 +285,9 @@ def num_positions(value: bytes) -> int:
 
 def totals_in(value: bytes | None) -> tuple[int, int]:
     """The number of texts in a group, and of their tokens."""
-    total = 0 if value is None else int.from_bytes(value, "little")
-    return total % _HALF, total // _HALF
+    return totals_of(0 if value is None else int.from_bytes(value, "little"))
+
+
+def totals_of(number: int) -> tuple[int, int]:
+    """The same, from the row as one number."""
+    return number % _HALF, number // _HALF

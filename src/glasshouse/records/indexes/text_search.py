@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from glasshouse.errors import QueryError
 from glasshouse.records.engines.engine import Transaction
 from glasshouse.records.indexes.asking import ask, load_each, load_ids
+from glasshouse.records.indexes.pending import settle
 from glasshouse.records.indexes.postings import (
     Postings,
     each,
@@ -70,9 +70,24 @@ def scan_record_ids(
         QueryError: If the index is of another kind, has other groups or cannot tell.
         SchemaError: If there is no such index or it is not built.
     """
+    index, _ = ask(store, name, TextIndex)
+    packed = index.pack_group(group)
+    yield from ids_in_group(store, name, condition, packed, after=after, snapshot=snapshot)
+
+
+def ids_in_group(
+    store: RecordStore,
+    name: str,
+    condition: TextCondition | str,
+    packed_group: bytes,
+    *,
+    after: bytes | None,
+    snapshot: bool,
+) -> Iterator[bytes]:
+    """The same, of a group that is packed already."""
     index, space = ask(store, name, TextIndex)
-    wanted, tokens = _question(index, condition)
-    begin = space + POSTINGS + index.pack_group(group)
+    wanted, tokens = index.question(condition)
+    begin = space + POSTINGS + packed_group
     transaction = store.transaction
     if wanted is Wanted.PREFIX:
         prefix = pack_text(tokens[0])[:-1]
@@ -155,24 +170,13 @@ def ranked_search(
     tokens = tokens_of(words, Wanted.ANY, tokenizer_of(index.tokenizer))
     packed = index.pack_group(group)
     transaction = store.transaction
+    settle(store.context, space)
     totals = transaction.get(space + TOTALS + packed, snapshot=snapshot)
     prefixes = [space + POSTINGS + packed + pack_text(token) for token in tokens]
     scored = _scored(transaction, prefixes, *totals_in(totals), snapshot=snapshot)
     best = heapq.nsmallest(max(limit, 0), ((-score, found) for found, score in scored))
     records = load_ids(store, [record_id for _, record_id in best])
     return [(record, -score) for record, (score, _) in zip(records, best, strict=True)]
-
-
-def _question(index: TextIndex, condition: TextCondition | str) -> tuple[Wanted, tuple[str, ...]]:
-    if isinstance(condition, str):
-        return Wanted.ALL, tokens_of(condition, Wanted.ALL, tokenizer_of(index.tokenizer))
-    if not index.answers(condition):
-        field = index.columns()["text"][0].describe()
-        raise QueryError(
-            f"index {index.name!r} is of {field} by {tokenizer_of(index.tokenizer).name} and "
-            f"cannot tell where {condition}; ask one of that field and tokenizer"
-        )
-    return condition.wanted, condition.tokens
 
 
 def _scored(

@@ -5,6 +5,7 @@ stats          rows and bytes of each record type and index
 scrub          records against indexes, both ways; checksums, structures, pages of the file
 check_records  from records to indexes
 check_rows     from indexes to records
+numbers        the rows of groups in words
 moments        reading a whole store in short transactions
 problems       what can be wrong
 repair         what scrub found

@@ -20,6 +20,7 @@ from glasshouse.records.indexes.version import (
     VersionMaintainer,
 )
 from glasshouse.records.operations.moments import Moments
+from glasshouse.records.operations.numbers import group_in_words, number_in_words
 from glasshouse.records.operations.problems import Problem, ProblemKind, ScrubStep
 from glasshouse.records.store import codec
 from glasshouse.records.store.header import IndexState
@@ -153,7 +154,8 @@ def check_numbers(store: RecordStore) -> Iterator[Problem]:
         for key in sorted(held.keys() | counted.keys()):
             stored, found = held.get(key, 0), counted[key]
             if stored != found:
-                sentence = f"the group at {key!r} says {stored}, and its records make {found}"
+                says, make = (number_in_words(index, one) for one in (stored, found))
+                sentence = f"{group_in_words(index, key)} has {says}; its records make {make}"
                 yield Problem(ProblemKind.WRONG_AGGREGATE, name, sentence, space + key)
 
 

@@ -14,7 +14,6 @@ from glasshouse.records.query.plans import (
     Plan,
     RecordScan,
     Source,
-    TextScan,
 )
 from glasshouse.records.query.ranges import Conjuncts, KeyRange, narrow, sort_out
 from glasshouse.records.query.sides import is_never
@@ -138,9 +137,9 @@ def _intersection(
         return None  # what is joined comes in the order of primary keys
     sources: list[Source] = []
     used: list[Condition] = []
-    for index, condition in text_sources(asked.store, asked.kind, conjuncts.all):
-        sources.append(TextScan(asked.kind, index, condition))
-        used.append(condition)
+    for scan in text_sources(asked.store, asked.kind, conjuncts):
+        sources.append(scan)
+        used += [one for one in (*scan.grouped, scan.condition) if one not in used]
     whole = [
         (way, within)
         for way, within in narrowed

@@ -49,8 +49,9 @@ def _words(plan: Plan) -> str:
             how = "scan index" if plan.wanted is None else "covering scan index"
             once = ", each record once" if plan.meets_twice else ""
             return f"{how} {index} for {kind.__name__}: {within.words}{once}{_backwards(reverse)}"
-        case TextScan(kind, index, condition):
-            return f"scan text index {index} for {kind.__name__}: {condition}"
+        case TextScan(kind, index, condition, _, grouped):
+            words = ", ".join(str(one) for one in (*grouped, condition))
+            return f"scan text index {index} for {kind.__name__}: {words}"
         case Intersection(kind):
             return f"intersection by primary key of {kind.__name__}"
         case Filter(_, condition):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from glasshouse.records.indexes.text_conditions import TextCondition
-from glasshouse.records.indexes.text_search import scan_record_ids
+from glasshouse.records.indexes.text_search import ids_in_group
 from glasshouse.records.query.batches import END, Batch, Pace, Position, Scope
 from glasshouse.records.query.plans import IndexScan, Source, TextScan
 from glasshouse.records.query.scans import load_ids
@@ -87,10 +87,11 @@ class TextIds:
         assert isinstance(plan.condition, TextCondition)
         self._scope = scope
         self._type = scope.store.extent(plan.record_type).plan.packed_number
-        self._ids = scan_record_ids(
+        self._ids = ids_in_group(
             scope.store,
             plan.index,
             plan.condition,
+            plan.group,
             after=self._type if after is None else after,
             snapshot=scope.snapshot,
         )

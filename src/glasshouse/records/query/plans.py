@@ -59,6 +59,10 @@ class TextScan:
     record_type: type
     index: str
     condition: Condition
+    group: bytes = b""
+    """The group of the index that it is looked for in, packed."""
+    grouped: tuple[Condition, ...] = ()
+    """The conditions that say so."""
 
 
 Source = IndexScan | TextScan

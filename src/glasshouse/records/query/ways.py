@@ -1,6 +1,6 @@
 """The ways to read the records of a type: by primary key, or by an index that may be trusted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -10,7 +10,8 @@ from glasshouse.records.indexes.text import TextIndex
 from glasshouse.records.indexes.text_conditions import TextCondition
 from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.query.bounds import Lane, lane_of
-from glasshouse.records.query.ranges import Conjuncts, conjuncts_of
+from glasshouse.records.query.plans import TextScan
+from glasshouse.records.query.ranges import Conjuncts, conjuncts_of, narrow
 from glasshouse.records.schema.keys import Column, Key
 from glasshouse.records.store.header import IndexState
 from glasshouse.records.store.layout import Layout
@@ -141,21 +142,40 @@ def _lanes(key: Key, type_number: int) -> Iterator[Lane]:
         yield lane
 
 
-def text_sources(
-    store: RecordStore, record_type: type, conjuncts: Sequence[Condition]
-) -> Iterator[tuple[str, Condition]]:
-    """Text indexes that answer a condition, each condition once."""
-    for condition in conjuncts:
+def text_sources(store: RecordStore, record_type: type, conjuncts: Conjuncts) -> Iterator[TextScan]:
+    """Text indexes that answer a condition, each condition once.
+
+    An index in groups does if the conditions say which group.
+    """
+    for condition in conjuncts.all:
         if not isinstance(condition, TextCondition):
             continue
-        for index in store.schema.indexes:
-            if (
-                isinstance(index, TextIndex)
-                and record_type in index.record_types
-                and store.header.state(index.name) is IndexState.READABLE
-                and all(one in conjuncts for one in conjuncts_of(index.where))
-                and not index.columns()["group_by"]
-                and index.answers(condition)
-            ):
-                yield index.name, condition
-                break
+        scans = [
+            scan
+            for index in store.schema.indexes
+            if isinstance(index, TextIndex)
+            and record_type in index.record_types
+            and store.header.state(index.name) is IndexState.READABLE
+            and all(one in conjuncts.all for one in conjuncts_of(index.where))
+            and index.answers(condition)
+            and (scan := _text_scan(store, record_type, index, condition, conjuncts)) is not None
+        ]
+        if scans:
+            yield max(scans, key=lambda scan: len(scan.grouped))  # the first of the narrowest
+
+
+def _text_scan(
+    store: RecordStore,
+    record_type: type,
+    index: TextIndex,
+    condition: TextCondition,
+    conjuncts: Conjuncts,
+) -> TextScan | None:
+    """How an index answers a condition; None if it is not said in which group."""
+    group_by = index.key_for(index.group_by, record_type)
+    lanes = tuple(_lanes(group_by, store.layout.types[record_type].number))
+    within = narrow(lanes, conjuncts)
+    if len(within.ends) < len(lanes):
+        return None
+    group = within.begin[: within.ends[-1]] if lanes else b""
+    return TextScan(record_type, index.name, condition, group, within.used)
