@@ -7,6 +7,7 @@ from tests.records.engines.contenders import ENGINES
 
 from glasshouse.errors import ConflictError, EngineError
 from glasshouse.records.engines import MAX_KEY_BYTES, MAX_VALUE_BYTES, Mutation, transact
+from glasshouse.records.engines.engine import QUICK_BYTES
 
 
 @pytest.fixture(params=list(ENGINES))
@@ -470,11 +471,47 @@ class TestWriting:
         transaction = engine.begin(read_only=True)
         assert transaction.get(b"a") == b"1"
         assert transaction.get_range(b"a", b"b") == [(b"a", b"1")]
-        transaction.set(b"a", b"2")
-        with pytest.raises(EngineError, match="read-only"):
-            transaction.commit()
-        transaction.cancel()
+        for refused in (
+            lambda: transaction.set(b"a", b"2"),
+            lambda: transaction.set_all({b"b": b"2"}),
+            lambda: transaction.clear(b"a"),
+            lambda: transaction.clear_range(b"a", b"b"),
+            lambda: transaction.mutate(Mutation.ADD, b"a", b"1"),
+            lambda: transaction.set_versionstamped_key(bytes(10), 0, b""),
+            lambda: transaction.set_versionstamped_value(b"a", bytes(10), 0),
+            lambda: transaction.add_write_conflict_range(b"a", b"b"),
+        ):
+            with pytest.raises(EngineError, match="read-only"):
+                refused()
+        assert transaction.get(b"a") == b"1"
+        transaction.commit()
         assert everything(engine) == [(b"a", b"1")]
+
+    def test_reads_quickly_what_it_reads_otherwise(self, engine):
+        """Own writes included, and nothing behind the end."""
+        put(engine, a=b"1")
+        for read_only in (False, True):
+            transaction = engine.begin(read_only=read_only)
+            assert transaction.quick(b"a") == b"1"
+            assert transaction.quick(b"k" * QUICK_BYTES) is None
+            if not read_only:
+                transaction.set(b"a", b"2")
+                assert transaction.quick(b"a") == b"2"
+                transaction.clear_range(b"a", b"b")
+                assert transaction.quick(b"a") is None
+            transaction.cancel()
+            with pytest.raises(EngineError, match="has ended"):
+                transaction.quick(b"a")
+
+    def test_remembers_what_it_read_quickly(self, engine):
+        """Somebody else's change of it is a conflict."""
+        put(engine, a=b"1")
+        transaction = engine.begin()
+        assert transaction.quick(b"a") == b"1"
+        put(engine, a=b"2")
+        transaction.set(b"b", b"1")
+        with pytest.raises(ConflictError):
+            transaction.commit()
 
     def test_goes_on_from_a_later_version(self, engine):
         """What a restore needs: versions that never repeat."""

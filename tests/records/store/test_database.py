@@ -62,14 +62,16 @@ class TestDatabase:
         assert shop.load(Order, 1) is None
 
     def test_reads_without_writing(self, shop):
-        """A read-only transaction refuses to commit a write, and a missing store is empty."""
+        """A read-only transaction refuses to write, and a missing store is empty."""
         assert shop.read(lambda store: list(store.scan(Order))) == []
         shop.save(Order(1, "ada"))
         assert shop.read(lambda store: store.load(Order, 1)) == Order(1, "ada")
         transaction = shop.database.engine.begin(read_only=True)
-        transaction.set(b"a", b"b")
         with pytest.raises(EngineError, match="read-only"):
-            transaction.commit()
+            transaction.set(b"a", b"b")
+        transaction.cancel()
+        with pytest.raises(EngineError, match="read-only"):
+            shop.read(lambda store: store.save(Order(2, "ada")))
 
     def test_does_not_upgrade_a_store_it_only_reads(self, shop):
         """A reader with a later schema says what has to be done first."""

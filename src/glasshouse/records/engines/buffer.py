@@ -42,7 +42,7 @@ class BufferedTransaction:
             snapshot: The moment it reads.
             commit: What makes its changes everybody's.
             watch: What watches a key from the value that the transaction sees, if the engine can.
-            read_only: Whether it refuses to commit writes, and so forgets what it read.
+            read_only: Whether it refuses to write, and so forgets what it read.
         """
         self._snapshot = snapshot
         self._commit = commit
@@ -51,13 +51,15 @@ class BufferedTransaction:
         self._changes = changes = Changes()
         self._writes = writes = changes.writes
         self._own = OwnKeys(writes)
-        self._long_bytes = snapshot.direct_bytes
+        # A transaction that only reads looks twice at whatever it is to write.
+        self._long_bytes = -1 if read_only else snapshot.direct_bytes
         self._is_plain = True
         self._is_open = True
         remember = None if read_only else changes.read_keys.append
         self.get, self._take_long_way = _quick_get(
             snapshot, writes, remember, self._get_beside_others
         )
+        self.quick: Callable[[bytes], bytes | None] = snapshot.direct if read_only else self.get
         self._version: bytes | None = None
 
     def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
@@ -134,7 +136,7 @@ class BufferedTransaction:
 
     def clear_range(self, begin: bytes, end: bytes) -> None:
         """Remove a range of keys."""
-        self._refuse_ended()
+        self._refuse_to_write()
         if begin >= end:
             return
         self._not_plain()
@@ -194,7 +196,7 @@ class BufferedTransaction:
 
     def add_write_conflict_range(self, begin: bytes, end: bytes) -> None:
         """Make whoever read this range conflict."""
-        self._refuse_ended()
+        self._refuse_to_write()
         if begin < end:
             self._changes.write_conflicts.append((begin, end))
 
@@ -209,8 +211,6 @@ class BufferedTransaction:
         self._refuse_ended()
         try:
             if not self._changes.is_empty:
-                if self._is_read_only:
-                    raise EngineError("a read-only transaction has written; begin another for that")
                 self._version = self._commit(self._snapshot, self._changes)
         finally:
             self.cancel()
@@ -222,7 +222,7 @@ class BufferedTransaction:
             self._not_plain()
             # What reads refers to this object, which would keep all it holds until the next
             # collection of garbage.
-            self.get = _ended
+            self.get = self.quick = _ended
             self._writes.clear()
             self._snapshot.close()
 
@@ -291,8 +291,8 @@ class BufferedTransaction:
             )
 
     def _refuse(self, key: bytes, value: bytes) -> None:
-        """Refuse to write after the end, or what is too long; take note of a long key."""
-        self._refuse_ended()
+        """Refuse what may not be written; take note of a long key."""
+        self._refuse_to_write()
         if len(key) > MAX_KEY_BYTES:
             raise EngineError(f"a key of {len(key)} bytes is too long; {MAX_KEY_BYTES} is the most")
         if len(value) > MAX_VALUE_BYTES:
@@ -301,6 +301,11 @@ class BufferedTransaction:
             )
         if len(key) > self._long_bytes:
             self._changes.has_long_keys = True
+
+    def _refuse_to_write(self) -> None:
+        self._refuse_ended()
+        if self._is_read_only:
+            raise EngineError("a read-only transaction cannot write; begin another for that")
 
     def _refuse_ended(self) -> None:
         if not self._is_open:
@@ -342,8 +347,8 @@ def _quick_get(
             raise translated(error) from None
 
     def get_only(key: bytes, *, snapshot: bool = False) -> bytes | None:
-        if writes or len(key) > direct_bytes:
-            return writes[key] if key in writes else long_way(key, snapshot=snapshot)
+        if len(key) > direct_bytes:
+            return long_way(key, snapshot=snapshot)
         try:
             return direct(key)
         except Exception as error:

@@ -21,6 +21,9 @@ MAX_VALUE_BYTES = 100_000
 VERSION_BYTES = 10
 """Length of a commit version: 8 bytes of the commit, 2 of its place within the commit."""
 
+QUICK_BYTES = 500
+"""Longest key that every engine reads without a detour."""
+
 Row = tuple[bytes, bytes]
 """A key and its value."""
 
@@ -58,6 +61,14 @@ class Watch(Protocol):
 @runtime_checkable
 class Transaction(Protocol):
     """One transaction; it belongs to one thread and ends with `commit` or `cancel`."""
+
+    def quick(self, key: bytes, /) -> bytes | None:
+        """What `get` gives, by the shortest way there is, for keys of 1 to `QUICK_BYTES` bytes.
+
+        Where the storage fails, it may raise what is no exception of the house; `get` then says
+        what happened.
+        """
+        ...
 
     def get(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
         """The value of a key, own writes included; a snapshot read causes no conflict."""
@@ -182,7 +193,8 @@ class Engine(Protocol):
         """Begin a transaction.
 
         Args:
-            read_only: It refuses to write, and so need not remember what it read.
+            read_only: It refuses to write, with an EngineError, and so need not remember what it
+                read.
             exclusive: Keep all other writers out until it ends, where the engine can, so that it
                 cannot conflict: the last resort of a retry loop.
         """

@@ -134,6 +134,10 @@ class _FoundationDBTransaction:
         self._has_written = False
         self._version: bytes | None = None
 
+    def quick(self, key: bytes, /) -> bytes | None:
+        """The value of a key."""
+        return self.get(key)
+
     def get(self, key: bytes, *, snapshot: bool = False) -> bytes | None:
         """The value of a key."""
         return self.get_all([key], snapshot=snapshot)[0]
@@ -225,9 +229,6 @@ class _FoundationDBTransaction:
     def commit(self) -> None:
         """Make the writes everybody's."""
         transaction = self._open()
-        if self._has_written and self._read_only:
-            self.cancel()
-            raise EngineError("a read-only transaction has written; begin another for that")
         try:
             with translated(is_committing=True):
                 stamp = transaction.get_versionstamp() if self._has_written else None
@@ -265,8 +266,11 @@ class _FoundationDBTransaction:
         return transaction.snapshot if snapshot or self._read_only else transaction
 
     def _write(self, operation: str, key: bytes, *value: bytes) -> None:
+        transaction = self._open()
+        if self._read_only:
+            raise EngineError("a read-only transaction cannot write; begin another for that")
         with translated():
-            getattr(self._open(), operation)(key, *value)
+            getattr(transaction, operation)(key, *value)
         self._has_written = True
 
     def _refuse_long(self, key: bytes, value: bytes = b"") -> None:

@@ -7,15 +7,13 @@ Source:
     1901.04452, section 4; `FDBRecordStore` of the Record Layer.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 from zlib import crc32
 
-from msgspec import MsgspecError
-
-from glasshouse.errors import RecordError, RecordExistsError, SchemaError
-from glasshouse.records.engines.engine import MAX_VALUE_BYTES, Transaction
+from glasshouse.errors import GlasshouseError, RecordError, RecordExistsError, SchemaError
+from glasshouse.records.engines.engine import MAX_VALUE_BYTES, QUICK_BYTES, Transaction
 from glasshouse.records.expressions.record import Record
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store import codec, versions
@@ -42,6 +40,7 @@ class RecordStore:
         self.prefix = prefix
         self._opened = opened
         self._extents: dict[type, Extent] = {}
+        self._quick: dict[type, tuple[Callable[[Any], bytes], Transaction, Callable]] = {}
 
     @classmethod
     def open(
@@ -88,6 +87,7 @@ class RecordStore:
         """Go on with another header, which this transaction has written."""
         self._opened = opened
         self._extents.clear()
+        self._quick.clear()
 
     def save(self, record: Record) -> None:
         """Write a record, in place of one with the same primary key if there is one.
@@ -126,24 +126,43 @@ class RecordStore:
         """
         self._write(record, must_be=True)
 
-    def load(self, record_type: type[R], *key: Any) -> R | None:
+    def load(self, record_type: type[R], key: Any, *more: Any) -> R | None:
         """The record with a primary key; None if there is none.
+
+        Args:
+            record_type: The type.
+            key: The value of the primary key, or of its first column.
+            more: The values of its other columns.
 
         Raises:
             RecordError: If the key is not one of the type.
             CorruptionError: If the record is damaged.
         """
-        extent = self._extents.get(record_type) or self.extent(record_type)
-        row = extent.row_of(key[0]) if len(key) == 1 else extent.prefix + extent.pack_whole(key)
-        value = self._get(row)
-        if value is None:
-            return None
-        if crc32(value) == SOUND:
-            try:
-                return extent.decode(value)
-            except MsgspecError:
-                pass  # said in full below
-        return read_record(self.transaction, extent, row, value)
+        # What programs do most. Every step that is spared here shows, even that of looking up a
+        # method on an object; whatever is out of the ordinary takes the long way.
+        try:
+            row_of, transaction, decode = self._quick[record_type]
+            if not more:
+                row = row_of(key)
+                if len(row) <= QUICK_BYTES:
+                    get = transaction.quick
+                    value = get(row)
+                    if value is None:
+                        return None
+                    if crc32(value) == SOUND:
+                        return decode(value)
+        except GlasshouseError:
+            raise
+        except Exception:
+            pass  # said in full by the long way
+        return self._load(record_type, (key, *more))
+
+    def _load(self, record_type: type, key: tuple[Any, ...]) -> Any | None:
+        extent = self.extent(record_type)
+        self._quick[record_type] = extent.row_of, self.transaction, extent.decode
+        row = extent.prefix + extent.pack_whole(key)
+        first = self._get(row)
+        return None if first is None else read_record(self.transaction, extent, row, first)
 
     def load_all(self, record_type: type[R], keys: Iterable[Any]) -> list[R | None]:
         """The records of many primary keys, at less cost for each; None for those not there.
