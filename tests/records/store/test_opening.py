@@ -6,6 +6,7 @@ from tests.records.store.shop import SHOP, index_rows, open_shop
 from glasshouse.errors import SchemaError
 from glasshouse.records.expressions import Record
 from glasshouse.records.indexes.value import ValueIndex
+from glasshouse.records.indexes.version import VersionIndex
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.database import Database
 from glasshouse.records.store.header import IndexState
@@ -50,6 +51,28 @@ class TestOpening:
         handle = database.store(things(), PLACE)
         with pytest.raises(SchemaError, match="there is no store"):
             database.run(lambda context: handle.open(context, create=False))
+
+    def test_changes_a_primary_key_that_no_record_has(self, database):
+        """Nothing is stored by it; where something is, or was told of in a feed, it stays."""
+
+        def keyed(version, key, *indexes):
+            return Schema(name="things", version=version, records={Thing: key}, indexes=indexes)
+
+        feed = VersionIndex("feed", Thing)
+        by_both = keyed(2, (Thing.size, Thing.id))
+        handle = database.store(keyed(1, Thing.id), PLACE)
+        handle.save(Thing(1))
+        with pytest.raises(SchemaError, match="primary key of Thing changed"):
+            database.store(by_both, PLACE).run(lambda store: None)
+        handle.delete(Thing, 1)
+        later = database.store(by_both, PLACE)
+        later.save(Thing(7, 3))
+        assert later.load(Thing, 3, 7) == Thing(7, 3)
+
+        database.store(keyed(1, Thing.id, feed), Subspace(("fed",))).run(lambda store: None)
+        fed = database.store(keyed(2, (Thing.size, Thing.id), feed), Subspace(("fed",)))
+        with pytest.raises(SchemaError, match="nor a version index"):
+            fed.run(lambda store: None)
 
     def test_builds_a_new_index_over_few_records_at_once(self, database):
         """Whoever opens the store with the later schema builds it in the same transaction."""

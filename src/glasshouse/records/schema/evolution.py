@@ -8,13 +8,14 @@
       float where no key or index uses it
     give a field a default                      take a field's default away
     drop an index, naming it as dropped         change an index under its name
-                                                change a primary key
+    change the primary key of a type that       change it where there are records, or where a
+      has no records                              version index remembers some that are gone
 
 Source:
     1901.04452, section 5, "schema evolution"; `MetaDataEvolutionValidator` of the Record Layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import SchemaError
@@ -23,13 +24,20 @@ if TYPE_CHECKING:
     from glasshouse.records.schema.schema import SchemaDescription
 
 
-def check_evolution(old: "SchemaDescription", new: "SchemaDescription") -> None:
+def check_evolution(
+    old: "SchemaDescription", new: "SchemaDescription", *, empty: Collection[str] = ()
+) -> None:
     """Check that a store written with one schema can be opened with a later one.
+
+    Args:
+        old: The schema that it was written with.
+        new: The later one.
+        empty: Names of record types whose primary keys no row has, so that they may change.
 
     Raises:
         SchemaError: If it cannot; the message lists everything that stands against it.
     """
-    problems = list(_problems(old, new))
+    problems = list(_problems(old, new, empty))
     if problems:
         raise SchemaError(
             f"schema {new.name!r} version {new.version} does not follow from the stored version "
@@ -37,14 +45,28 @@ def check_evolution(old: "SchemaDescription", new: "SchemaDescription") -> None:
         )
 
 
-def _problems(old: "SchemaDescription", new: "SchemaDescription") -> Iterator[str]:
+def keys_changed(old: "SchemaDescription", new: "SchemaDescription") -> list[str]:
+    """The names of the record types whose primary keys differ."""
+    return [
+        name
+        for name, record in old.records.items()
+        if name in new.records and record.key != new.records[name].key
+    ]
+
+
+def _problems(
+    old: "SchemaDescription", new: "SchemaDescription", empty: Collection[str]
+) -> Iterator[str]:
     for name, record in old.records.items():
         later = new.records.get(name)
         if later is None:
             yield f"record type {name} is gone (keep it; its records are still there)"
             continue
-        if record.key != later.key:
-            yield f"the primary key of {name} changed from {record.key} to {later.key}"
+        if record.key != later.key and name not in empty:
+            yield (
+                f"the primary key of {name} changed from {record.key} to {later.key} (it may only "
+                "while there are no records of it, nor a version index)"
+            )
         yield from _narrowed(record.type, later.type, name, _keyed(old, name))
     for name, index in old.indexes.items():
         if name in new.indexes and new.indexes[name] != index:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from glasshouse.errors import SchemaError
 from glasshouse.records.engines.engine import Transaction
 from glasshouse.records.indexes.index import Index
-from glasshouse.records.schema.evolution import check_evolution
-from glasshouse.records.schema.schema import Schema
+from glasshouse.records.indexes.version import VersionIndex
+from glasshouse.records.schema.evolution import check_evolution, keys_changed
+from glasshouse.records.schema.schema import Schema, SchemaDescription
 from glasshouse.records.store.context import Context
 from glasshouse.records.store.header import (
     FORMAT,
@@ -28,7 +29,7 @@ from glasshouse.records.store.layout import (
     Numbers,
 )
 from glasshouse.records.store.reading import extent_of, read_page
-from glasshouse.records.tuples import pack_int, strinc
+from glasshouse.records.tuples import end_of, pack_int, strinc
 
 BUILT_AT_ONCE = 200
 """An index over at most so many records is built by the transaction that opens the store."""
@@ -102,7 +103,9 @@ def _upgrade(context: Context, schema: Schema, prefix: bytes, header: Header) ->
     """Bring a store to a later version of its schema."""
     transaction = context.transaction
     old = recall_schema(transaction, header.fingerprint)
-    check_evolution(old, schema.description)
+    changed = keys_changed(old, schema.description)
+    empty = [name for name in changed if _has_no_keys(transaction, prefix, header, old, name)]
+    check_evolution(old, schema.description, empty=empty)
     remember_schema(transaction, schema)
     numbers = header.numbers.extended(schema)
     states = dict(header.states)
@@ -120,6 +123,17 @@ def _upgrade(context: Context, schema: Schema, prefix: bytes, header: Header) ->
         FORMAT, schema.name, schema.version, schema.fingerprint, numbers, states, header.user
     )
     return write_header(transaction, schema, prefix, later)
+
+
+def _has_no_keys(
+    transaction: Transaction, prefix: bytes, header: Header, old: SchemaDescription, name: str
+) -> bool:
+    """Whether no row has a primary key of a record type: of records there are, or were."""
+    remembers = VersionIndex.kind
+    if any(one["kind"] == remembers and name in one["on"] for one in old.indexes.values()):
+        return False
+    begin = prefix + RECORDS + pack_int(header.numbers.records[name])
+    return not transaction.get_range(begin, end_of(begin), limit=1)
 
 
 def _built_at_once(context: Context, prefix: bytes, layout: Layout, index: Index) -> bool:
