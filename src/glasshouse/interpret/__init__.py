@@ -12,6 +12,7 @@
 - `metrics`: what an experiment measures
 - `activations/`: values of many texts, a row a token: harvested, kept, shuffled
 - `dictionaries/`: a value as a sparse sum of directions
+- `features/`: single latents of a dictionary: what they speak on, and what belongs to them
 - `concepts/`: directions that stand for something: found, tested, pushed along
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """
