@@ -12,7 +12,7 @@ from glasshouse.records.indexes.value import ValueIndex
 from glasshouse.records.query.bounds import Lane, lane_of
 from glasshouse.records.query.plans import TextScan
 from glasshouse.records.query.ranges import Conjuncts, conjuncts_of, narrow
-from glasshouse.records.schema.keys import Column, Key
+from glasshouse.records.schema.keys import Column, Key, element_of
 from glasshouse.records.store.header import IndexState
 from glasshouse.records.store.layout import Layout
 from glasshouse.records.store.store import RecordStore
@@ -131,7 +131,7 @@ def _lanes(key: Key, type_number: int) -> Iterator[Lane]:
             before is not None
             and column.same_element
             and before.same_element
-            and before.path[:-1] == column.path[:-1]
+            and element_of(before) == element_of(column)
         ):
             element = place
         lane = lane_of(column, element)

@@ -15,7 +15,7 @@ Source:
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -99,24 +99,44 @@ def computed(name: str, function: Callable[[Any], Any], *, type: Any = Any) -> C
     return Column(name=name, function=function, type=type)
 
 
-def nest(parent: Any, *fields: str) -> Key:
+def nest(parent: Any, *fields: str | Callable[[Any], Any]) -> Key:
     """Several fields of the same struct, or of the same element of a fan-out.
 
+        nest(fan_out(Car.seats), "back", "seat")
+        nest(fan_out(Car.seats), lambda seat: (seat.back, concatenate(seat.armrests)))
+
+    Args:
+        parent: A field that holds a struct, or a fan-out of structs.
+        fields: Names of fields, or functions of the struct that give key expressions.
+
     Raises:
-        SchemaError: If a field is not there.
+        SchemaError: If a field is not there, or a function gives what is no field of the struct or
+            fans out once more.
     """
     if not isinstance(parent, FieldReference):
         raise SchemaError(f"nest({parent!r}, …) needs a field of a record type")
     path, kind = path_of(parent), type_of(parent)
     is_fan_out = any(step.endswith(EACH) for step in path)
-    return tuple(
-        Column(
-            path=(*path, name),
-            type=field_type(kind, name, of=".".join(path)),
-            same_element=is_fan_out,
-        )
-        for name in fields
-    )
+    columns = []
+    for one in fields:
+        if isinstance(one, str):
+            kind_of_field = field_type(kind, one, of=".".join(path))
+            inner: Key = (Column(path=(one,), type=kind_of_field),)
+        else:
+            inner = key_of(one(FieldReference(type(parent), (), kind)))
+        if any(not column.path for column in inner) or fans_out(inner):
+            raise SchemaError(
+                f"nest({parent}, …) takes fields of one struct as they are; fan out the parent, "
+                "and put other columns beside it"
+            )
+        columns += [replace(one, path=(*path, *one.path), same_element=is_fan_out) for one in inner]
+    return tuple(columns)
+
+
+def element_of(column: Column) -> tuple[str, ...]:
+    """The path to the elements that a column's values come from; empty without a fan-out."""
+    steps = [place for place, step in enumerate(column.path) if step.endswith(EACH)]
+    return column.path[: steps[-1] + 1] if steps else ()
 
 
 def key_of(expression: Any, record: type | None = None) -> Key:
@@ -169,9 +189,9 @@ def evaluate(key: Key, type_number: int) -> Callable[[Any], list[tuple[Any, ...]
 
 
 def _source(numbered: tuple[int, Column]) -> Any:
-    """What columns that belong together have in common: their parent, or else only their place."""
+    """What columns that belong together have in common: an element, or else only their place."""
     place, column = numbered
-    return column.path[:-1] if column.same_element else place
+    return element_of(column) if column.same_element else place
 
 
 def _evaluate_group(
@@ -180,9 +200,15 @@ def _evaluate_group(
     """Columns that come from one element together, or one column alone."""
     column = columns[0][1]
     if column.same_element:
-        *to_parent, _ = column.path
-        elements = values_at(to_parent)
-        names = [one.path[-1] for _, one in columns]
+        to_element = element_of(column)
+        elements = values_at(to_element)
+        own = [one.path[len(to_element) :] for _, one in columns]
+        if any(path[1:] or path[-1].endswith(ALL) for path in own):
+            parts = [_values_inside(path) for path in own]
+            return lambda record: [
+                tuple(part(element) for part in parts) for element in elements(record)
+            ]
+        names = [path[0] for path in own]
         empty = (None,) * len(names)
         return lambda record: [
             empty if element is None else tuple(_plain(getattr(element, name)) for name in names)
@@ -197,11 +223,19 @@ def _evaluate_group(
         return lambda record: [(column.literal,)]
     values = values_at(column.path)
     if column.path[-1].endswith(ALL):
-        return lambda record: [
-            (None if found is None else tuple(_plain(one) for one in found),)
-            for found in values(record)
-        ]
+        return lambda record: [(_together(found),) for found in values(record)]
     return lambda record: [(_plain(found),) for found in values(record)]
+
+
+def _values_inside(path: Sequence[str]) -> Callable[[Any], Any]:
+    """A function of an element that gives the one value at a path in it."""
+    values, plain = values_at(path), _together if path[-1].endswith(ALL) else _plain
+    return lambda element: plain(values(element)[0])
+
+
+def _together(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    """The elements of a repeated field as one value."""
+    return None if values is None else tuple(_plain(one) for one in values)
 
 
 def _plain(value: Any) -> Any:
