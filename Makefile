@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= tour
+WORKERS ?= 2
+# A file's tests stay in one process, as they share what they capture and train.
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SHAPES := beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 
 .PHONY: help tour test check format bench setup clean
 
 help:
 	@echo "make tour    set up, grow a model, look inside, write one report ($(OUT)/report.html)"
-	@echo "make test    set up, run the tests"
+	@echo "make test    set up, run the tests, two at a time (WORKERS=$(WORKERS); each takes a GB)"
 	@echo "make check   formatting, lint, types and floors"
 	@echo "make format  let ruff rewrite what make check would complain about"
 	@echo "make bench   side-by-side benchmarks with peers (needs a quiet machine)"
@@ -20,9 +23,9 @@ tour: $(VENV)/.lab
 	$(BIN)/glasshouse tour --out $(OUT)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -m "not compiled and not slow" --ignore=tests/records "--jaxtyping-packages=glasshouse,$(SHAPES)"
-	$(BIN)/pytest tests/records  # has no shapes, and the checker would take most of its time
-	$(BIN)/pytest -m "compiled and not slow"
+	$(PYTEST) -m "not compiled and not slow" --ignore=tests/records "--jaxtyping-packages=glasshouse,$(SHAPES)"
+	$(PYTEST) tests/records  # has no shapes, and the checker would take most of its time
+	$(PYTEST) -m "compiled and not slow"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -52,5 +55,5 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 
 # What developers need on top: tests, linters, and the peers that tests compare with.
 $(VENV)/.dev: $(VENV)/.lab
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,postgres,foundationdb]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,postgres,foundationdb,export]"
 	@touch $@
