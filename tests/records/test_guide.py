@@ -1,24 +1,25 @@
-"""The guide's code runs, block after block."""
+"""The guides' code runs, block after block."""
 
 import re
+import sys
+import types
 from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "records.md"
+import pytest
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 
 
-def test_every_block_of_the_guide_runs():
+@pytest.mark.parametrize("name", ["records.md", "records-java.md"])
+def test_every_block_of_a_guide_runs(name):
     """What a reader copies works, and says what the text says."""
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    scope = {"__name__": "guide"}
-    import sys
-    import types
-
+    guide = GUIDES / name
+    blocks = re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL)
     module = types.ModuleType("guide")
-    module.__dict__.update(scope)
     sys.modules["guide"] = module
     try:
         for block in blocks:
-            exec(compile(block, str(GUIDE), "exec"), module.__dict__)
+            exec(compile(block, str(guide), "exec"), module.__dict__)
     finally:
         del sys.modules["guide"]
     assert len(blocks) > 6

@@ -32,7 +32,7 @@ Source:
     Chrysafis et al. 2019, "FoundationDB Record Layer", 1901.04452.
 """
 
-from glasshouse.records import keyspace, operations
+from glasshouse.records import building, keyspace, operations, tuples
 from glasshouse.records.building import (
     BackgroundBuild,
     BuildProgress,
@@ -167,6 +167,7 @@ __all__ = [
     "between",
     "build_all",
     "build_index",
+    "building",
     "building_in_background",
     "by_rank",
     "changes",
@@ -222,4 +223,5 @@ __all__ = [
     "stream",
     "stream_async",
     "transact",
+    "tuples",
 ]
