@@ -94,7 +94,6 @@ class TestExportParquet:
 
     def test_refuses_a_folder_with_something_in_it(self, filled, tmp_path):
         """Nobody loses a table to another one."""
-        pytest.importorskip("pyarrow")
         with pytest.raises(InputError, match="is there already"):
             export_parquet(filled, tmp_path, Selection())
 
@@ -117,14 +116,15 @@ class TestExportTensorboard:
         assert values[2].simple_value == 0.5
 
 
+PACKAGES = [
+    ("pyarrow", export_parquet, "pyarrow"),
+    ("tensorboard.summary.writer.event_file_writer", export_tensorboard, "tensorboard"),
+]
+"""A module that is asked for, who asks, and the package it comes in."""
+
+
 class TestMissingPackages:
-    @pytest.mark.parametrize(
-        ("module", "export", "package"),
-        [
-            ("pyarrow", export_parquet, "pyarrow"),
-            ("tensorboard.summary.writer.event_file_writer", export_tensorboard, "tensorboard"),
-        ],
-    )
+    @pytest.mark.parametrize(("module", "export", "package"), PACKAGES)
     def test_are_named_in_one_sentence(
         self, notebook, tmp_path, monkeypatch, module, export, package
     ):
@@ -133,3 +133,11 @@ class TestMissingPackages:
         with pytest.raises(InputError, match=rf"needs the package {package}; .*\[export\]"):
             export(notebook, tmp_path / "out", Selection())
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(("module", "export", "package"), PACKAGES)
+    def test_are_asked_for_last(self, notebook, tmp_path, monkeypatch, module, export, package):
+        """Nobody installs a package to hear that the folder is taken."""
+        monkeypatch.setitem(sys.modules, module, None)
+        (tmp_path / "mine.txt").write_text("mine")
+        with pytest.raises(InputError, match="is there already"):
+            export(notebook, tmp_path, Selection())

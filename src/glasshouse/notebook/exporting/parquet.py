@@ -29,12 +29,12 @@ def export_parquet(notebook: Notebook, folder: Path, selection: Selection) -> di
     of them (configs, turns) is a column of JSON.
 
     Raises:
-        InputError: If pyarrow is missing, or the folder is there and not empty.
+        InputError: If the folder is there and not empty, or pyarrow is missing.
         OSError: If it cannot be written; nothing is then left.
     """
+    refuse_taken(folder, "--parquet")
     arrow = needed("pyarrow", package="pyarrow", what="--parquet")
     tables = needed("pyarrow.parquet", package="pyarrow", what="--parquet")
-    refuse_taken(folder, "--parquet")
     counts: dict[str, int] = {}
     with folder_atomically(folder) as draft:
         for kind in selection.types:

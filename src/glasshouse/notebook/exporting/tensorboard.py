@@ -17,13 +17,13 @@ def export_tensorboard(notebook: Notebook, folder: Path, selection: Selection) -
     """Write a folder with one of event files for each run that has curves; the values of each.
 
     Raises:
-        InputError: If tensorboard is missing, or the folder is there and not empty.
+        InputError: If the folder is there and not empty, or tensorboard is missing.
         OSError: If it cannot be written; nothing is then left.
     """
+    refuse_taken(folder, "--tensorboard")
     files = needed(
         "tensorboard.summary.writer.event_file_writer", package="tensorboard", what="--tensorboard"
     )
-    refuse_taken(folder, "--tensorboard")
     counts: dict[str, int] = {}
     with folder_atomically(folder) as draft:
         for run in selection.chosen_runs(notebook):
