@@ -64,7 +64,8 @@ class BufferedTransaction:
 
     def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
         """The values of many keys."""
-        is_direct = self._is_plain and self._writes.keys().isdisjoint(keys)
+        writes = self._writes
+        is_direct = self._is_plain and (not writes or writes.keys().isdisjoint(keys))
         if is_direct and max(map(len, keys), default=0) <= self._snapshot.direct_bytes:
             try:
                 values = list(map(self._snapshot.direct, keys))

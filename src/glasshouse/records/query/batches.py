@@ -46,7 +46,7 @@ class Scope:
     num_rows: int = 0
     """Rows of the engine that were read."""
     num_bytes: int = 0
-    """Their keys and values."""
+    """Their keys and values; keys of records are taken to be as long as the last of a page."""
     first_rows: int = field(default_factory=lambda: FIRST_ROWS)
     """Rows that a scan reads at once when it begins."""
     most_rows: int = MOST_ROWS

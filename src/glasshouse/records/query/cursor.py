@@ -79,7 +79,7 @@ class Bill:
     read: int
     """Rows of the engine read for them."""
     bytes: int
-    """Their keys and values."""
+    """Their keys and values, nearly."""
     seconds: float
     """Since the first row was asked for."""
 

@@ -125,12 +125,20 @@ class Codec:
         Returns:
             None if any of the values needs a closer look: a part of a large record, or damage.
         """
+        found = self.decode_counted(values)
+        return None if found is None else found[0]
+
+    def decode_counted(self, values: Sequence[bytes]) -> tuple[list[Any], int] | None:
+        """The same, with the bytes of all values, which are known by the way."""
         if not _ALL_SOUND.issuperset(map(crc32, values)):
             return None
+        num_cut = 0
         if not self._takes_field:
             values = [value[:-_CHECKSUM_BYTES] for value in values]
+            num_cut = _CHECKSUM_BYTES * len(values)
+        joined = _array(values)
         try:
-            return self._decode_many(_array(values))
+            return self._decode_many(joined), len(joined) - _ARRAY_HEAD_BYTES + num_cut
         except msgspec.MsgspecError:
             return None
 
@@ -143,6 +151,9 @@ def _takes_field(record_type: Any) -> bool:
     config = record_type.__struct_config__
     is_map = not config.array_like and not config.forbid_unknown_fields
     return is_map and "" not in record_type.__struct_encode_fields__
+
+
+_ARRAY_HEAD_BYTES = 5
 
 
 def _array(payloads: Sequence[bytes]) -> bytes:

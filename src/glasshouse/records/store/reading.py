@@ -1,11 +1,12 @@
 """Reading runs of records: many rows at a time, decoded together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from glasshouse.errors import CorruptionError
-from glasshouse.records.engines.engine import Transaction
+from glasshouse.records.engines.engine import Row, Transaction
 from glasshouse.records.store import codec
 from glasshouse.records.store.layout import RECORDS, TypePlan
 from glasshouse.records.tuples import strinc, unpack
@@ -43,17 +44,40 @@ def extent_of(plan: TypePlan, prefix: bytes) -> Extent:
     return Extent(plan, begin, strinc(begin), plan.pack_whole, row_of, plan.codec.decode_whole)
 
 
+class Keys(Sequence[bytes]):
+    """The keys of rows, taken out of them when they are asked for, which is seldom."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Keys(self._rows[place])
+        return self._rows[place][0]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(_key_of, self._rows)
+
+
+_key_of = itemgetter(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Records that stand beside each other, and the rows that they came from."""
 
-    keys: list[bytes]
+    keys: Keys
     """Of each record."""
     records: list[Any]
     num_rows: int
     """Rows read, parts of large records among them."""
     num_bytes: int
-    """Of keys and values read."""
+    """Of their values, and of their keys, as if they all were as long as the last."""
     last_key: bytes | None
     """Of the last row read, where a next page goes on; None if the range was read to its end."""
 
@@ -83,15 +107,19 @@ def read_page(
         CorruptionError: If a record is damaged; the message names it.
     """
     rows = transaction.get_range(begin, end, limit=limit, reverse=reverse, snapshot=snapshot)
-    keys, values = [key for key, _ in rows], [value for _, value in rows]
-    num_bytes = sum(map(len, keys)) + sum(map(len, values))
-    last_key = keys[-1] if len(rows) == limit else None
-    records = extent.plan.codec.decode_values(values)
-    if records is not None:
-        return Page(keys, records, len(rows), num_bytes, last_key)
-    firsts = [row for row in rows if not row[1].startswith(codec.PART)]
-    records = [read_record(transaction, extent, *row, snapshot=snapshot) for row in firsts]
-    return Page([key for key, _ in firsts], records, len(rows), num_bytes, last_key)
+    if not rows:
+        return Page(Keys(rows), [], 0, 0, None)
+    num_rows, last_key = len(rows), rows[-1][0]
+    values = [value for _, value in rows]
+    decoded = extent.plan.codec.decode_counted(values)
+    if decoded is None:
+        num_bytes = sum(map(len, values))
+        rows = [row for row in rows if not row[1].startswith(codec.PART)]
+        records = [read_record(transaction, extent, *row, snapshot=snapshot) for row in rows]
+    else:
+        records, num_bytes = decoded
+    num_bytes += num_rows * len(last_key)
+    return Page(Keys(rows), records, num_rows, num_bytes, last_key if num_rows == limit else None)
 
 
 def read_record(
