@@ -68,6 +68,14 @@ def postgres_url() -> str:
     return f"postgresql://test@127.0.0.1:{port}/postgres"
 
 
+def limit_files(pid: int, size: int | str) -> None:
+    """Let no file that a process of the server writes grow beyond a size, as a full disk would."""
+    if shutil.which("prlimit") is None:
+        pytest.skip("no prlimit, which limits the files of a process that runs already")
+    user = _other_user() if os.geteuid() == 0 else None
+    _run(["prlimit", "--pid", str(pid), f"--fsize={size}:unlimited"], user)
+
+
 def _run(command: list[str], user: pwd.struct_passwd | None) -> None:
     """Run a program, as somebody else if need be; what it said is shown if it fails."""
     identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}

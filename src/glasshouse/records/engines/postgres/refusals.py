@@ -21,6 +21,11 @@ _CONFLICTS = {"40001", "40P01", "55P03"}
 """Serialisation failure, deadlock, lock not available."""
 
 _FULL = "53100"
+_UNSAID = "XX000"
+_GROWS = {"mdextend", "mdzeroextend"}
+"""Functions of the server in which a file that may grow no further, by a limit or a quota, fails
+without a code of its own."""
+
 _DAMAGE = {"XX001", "XX002"}
 _BROKEN = {"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"}
 """The server ended the connection: idle for too long, shut down, crashed, database dropped."""
@@ -34,7 +39,7 @@ def meaning_of(error: psycopg.Error) -> Exception:
     code, words = error.sqlstate or "", first_line(error)
     if code in _CONFLICTS:
         return ConflictError("another transaction changed what this one read; try again")
-    if code == _FULL:
+    if code == _FULL or (code == _UNSAID and error.diag.source_function in _GROWS):
         return DiskFullError(f"the server has no room left: {words}")
     if code in _DAMAGE:
         return CorruptionError(f"the server found damage: {words}")
