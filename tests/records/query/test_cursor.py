@@ -47,9 +47,23 @@ class TestLimits:
         assert told(rows=60)[1:] == (StopReason.EXHAUSTED, True)
         assert told(rows=7) == (7, StopReason.ROW_LIMIT, False)
         assert told(seconds=1e-9)[1:] == (StopReason.TIME_LIMIT, False)
+        assert told(read=7) == (7, StopReason.READ_LIMIT, False)
         rows, reason, is_over = told(bytes=1)
         assert (reason, is_over) == (StopReason.BYTE_LIMIT, False)
         assert 0 < rows < 60
+
+    def test_end_a_cursor_that_finds_nothing(self, handle):
+        """What is read counts, though no row is handed out; going on ends some time."""
+        query, place, cursors = Query(Thing).where(~(Thing.id >= 0)), None, 0
+        while True:
+            rows, cursor = ended(handle, query, continuation=place, read=25)
+            place, cursors = cursor.continuation, cursors + 1
+            assert rows == []
+            assert cursor.bill.read <= 25
+            if place is None:
+                break
+            assert cursor.stopped is StopReason.READ_LIMIT
+        assert cursors == 3
 
     def test_are_counted_from_what_was_read(self, handle):
         """The bill of an index scan has the index's rows and the records they point at."""

@@ -48,13 +48,15 @@ class Limits:
 
     rows: int | None = None
     """Rows handed out."""
+    read: int | None = None
+    """Rows of the engine read: of records, and of indexes."""
     bytes: int | None = None
     """Bytes of keys and values read."""
     seconds: float | None = None
     """Time since the first row was asked for."""
 
     def __post_init__(self) -> None:
-        for name in ("rows", "bytes", "seconds"):
+        for name in ("rows", "read", "bytes", "seconds"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise QueryError(f"Limits({name}={value}) must be positive")
@@ -66,6 +68,7 @@ class StopReason(Enum):
     EXHAUSTED = "exhausted"
     """There is nothing more, or as many rows as the query asks for were given."""
     ROW_LIMIT = "row limit"
+    READ_LIMIT = "read limit"
     BYTE_LIMIT = "byte limit"
     TIME_LIMIT = "time limit"
 
@@ -186,7 +189,10 @@ class Cursor:
         scope = self._scope
         if left is not None and _gives_each(self.plan):
             scope.most_rows = min(scope.most_rows, left)
-        if self._limits.bytes is not None or self._limits.seconds is not None:
+        limits = self._limits
+        if limits.read is not None:
+            scope.most_rows = min(scope.most_rows, limits.read)
+        if limits.read is not None or limits.bytes is not None or limits.seconds is not None:
             scope.most_rows = min(scope.most_rows, _MOST_ROWS_LIMITED)
 
     def _reason_to_stop(self, left: int | None) -> StopReason | None:
@@ -194,6 +200,8 @@ class Cursor:
         if left == 0:
             is_all = self._query.most is not None and self._given >= self._query.most
             return StopReason.EXHAUSTED if is_all else StopReason.ROW_LIMIT
+        if limits.read is not None and self._scope.num_rows >= limits.read:
+            return StopReason.READ_LIMIT
         if limits.bytes is not None and self._scope.num_bytes >= limits.bytes:
             return StopReason.BYTE_LIMIT
         if limits.seconds is not None and self.bill.seconds >= limits.seconds:
