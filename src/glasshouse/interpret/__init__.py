@@ -13,6 +13,7 @@
 - `activations/`: values of many texts, a row a token: harvested, kept, shuffled
 - `dictionaries/`: a value as a sparse sum of directions
 - `features/`: single latents of a dictionary: what they speak on, and what belongs to them
+- `autointerp/`: what a latent means, in words or as a rule, and how far that says what it does
 - `concepts/`: directions that stand for something: found, tested, pushed along
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """

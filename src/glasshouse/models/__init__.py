@@ -8,6 +8,7 @@
 - `decode`: one token a row through the network in few large operations
 - `steering`, `steered`: what is fed inside while texts grow, and when
 - `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
+- `respondent`: anything that completes prompts
 - `huggingface`: checkpoints of transformers in and out; other architectures as they are; numerics
 - `superposition`: toy models whose features are known
 """
@@ -31,6 +32,7 @@ from glasshouse.models.generate import Continuation, continue_prompts
 from glasshouse.models.huggingface.as_is import AsIs
 from glasshouse.models.huggingface.numerics import Numerics, compare_with_transformers
 from glasshouse.models.language_model import Completion, LanguageModel
+from glasshouse.models.respondent import LocalRespondent, Respondent
 from glasshouse.models.sampling import SamplingConfig
 from glasshouse.models.tokenizer import Tokenizer, train_bpe, word_tokenizer
 from glasshouse.models.transformer import Transformer, initialise
@@ -44,9 +46,11 @@ __all__ = [
     "KeyValueCache",
     "LanguageModel",
     "LocalConfig",
+    "LocalRespondent",
     "MlpConfig",
     "Numerics",
     "PositionConfig",
+    "Respondent",
     "RotaryScaling",
     "SamplingConfig",
     "Tokenizer",

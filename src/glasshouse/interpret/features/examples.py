@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int64
+from jaxtyping import Bool, Float, Float32, Int, Int64
 
 from glasshouse.errors import InputError
 from glasshouse.interpret.activations import Activations
@@ -89,17 +89,13 @@ def report_latents(
         raise InputError(
             f"entries of {entries.num_tokens} tokens and texts of {len(texts)}; give the same rows"
         )
-    ids, document = texts.ids.cpu().numpy(), texts.document.cpu().numpy()
-    starts = np.flatnonzero(np.diff(document, prepend=document[0] - 1))
-    bounds = np.append(starts, len(document))
-    around = _Surroundings(ids, document, bounds, window)
+    around = Windows.over(texts, window)
     found = []
     for latent in latents:
         tokens, activations = entries.of(latent)
         chance = np.random.default_rng([seed, latent])
         maximum = float(activations.max(initial=0.0))
         edges = np.linspace(0, maximum or 1.0, bins + 1)
-        strongest = _top(activations, document[tokens], num_top)
         spread = _by_interval(activations, maximum, num_intervals, num_each, chance)
         found.append(
             LatentReport(
@@ -108,32 +104,43 @@ def report_latents(
                 maximum=maximum,
                 mean=float(activations.mean()) if len(tokens) else 0.0,
                 histogram=np.histogram(activations, edges)[0],
-                top=tuple(around.of(tokens, activations, int(i)) for i in strongest),
+                top=tuple(around.strongest(tokens, activations, num_top)),
                 by_interval=tuple(
-                    tuple(around.of(tokens, activations, int(i)) for i in part) for part in spread
+                    tuple(around.at(int(tokens[i]), tokens, activations) for i in part)
+                    for part in spread
                 ),
             )
         )
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """Cuts stretches of text."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Cuts stretches out of texts."""
 
     ids: Int[np.ndarray, " token"]
+    """Token ids, text by text."""
     document: Int[np.ndarray, " token"]
-    bounds: Int[np.ndarray, " text"]
+    """The text of each."""
+    bounds: Int[np.ndarray, " ends"]
+    """Where each text begins, and the end."""
     window: tuple[int, int]
+    """Tokens before and behind."""
 
-    def of(
+    @classmethod
+    def over(cls, texts: Activations, window: tuple[int, int]) -> "Windows":
+        """Prepare to cut some texts."""
+        document = texts.document.cpu().numpy()
+        starts = np.flatnonzero(np.diff(document, prepend=document[0] - 1))
+        return cls(texts.ids.cpu().numpy(), document, np.append(starts, len(document)), window)
+
+    def at(
         self,
+        token: int,
         tokens: Int[np.ndarray, " active"],
         activations: Float[np.ndarray, " active"],
-        number: int,
     ) -> Example:
-        """The stretch around a latent's entry."""
-        token = int(tokens[number])
+        """The stretch around a token, with the activations of a latent by its entries."""
         text = int(np.searchsorted(self.bounds, token, side="right")) - 1
         start = max(token - self.window[0], int(self.bounds[text]))
         end = min(token + self.window[1] + 1, int(self.bounds[text + 1]))
@@ -142,12 +149,25 @@ class _Surroundings:
         active[tokens[first:last] - start] = activations[first:last]
         return Example(
             token=token,
-            activation=float(activations[number]),
+            activation=float(active[token - start]),
             ids=self.ids[start:end].astype(np.int64),
             activations=active,
             place=token - start,
             document=int(self.document[token]),
         )
+
+    def strongest(
+        self,
+        tokens: Int[np.ndarray, " active"],
+        activations: Float[np.ndarray, " active"],
+        count: int,
+        *,
+        among: Bool[np.ndarray, " active"] | None = None,
+    ) -> list[Example]:
+        """Stretches around a latent's strongest entries, one a text where there are so many."""
+        places = np.arange(len(tokens)) if among is None else np.flatnonzero(among)
+        best = _top(activations[places], self.document[tokens[places]], count)
+        return [self.at(int(tokens[places[i]]), tokens, activations) for i in best]
 
 
 def _top(
