@@ -59,8 +59,14 @@ class BufferedTransaction:
         self.get, self._take_long_way = _quick_get(
             snapshot, writes, remember, self._get_beside_others
         )
-        self.quick: Callable[[bytes], bytes | None] = snapshot.direct if read_only else self.get
+        self._forgetting: list[Callable[[], object]] = []
         self._version: bytes | None = None
+
+    def quick(self, forget: Callable[[], object]) -> Callable[[bytes], bytes | None]:
+        """What reads short keys; where nothing is written or remembered, the engine itself."""
+        self._refuse_ended()
+        self._forgetting.append(forget)
+        return self._snapshot.direct if self._is_read_only else self.get
 
     def get_all(self, keys: Sequence[bytes], *, snapshot: bool = False) -> list[bytes | None]:
         """The values of many keys."""
@@ -223,7 +229,9 @@ class BufferedTransaction:
             self._not_plain()
             # What reads refers to this object, which would keep all it holds until the next
             # collection of garbage.
-            self.get = self.quick = _ended
+            self.get = _ended
+            for forget in self._forgetting:
+                forget()
             self._writes.clear()
             self._snapshot.close()
 

@@ -8,7 +8,7 @@ Source:
     FoundationDB's API, as summed up in section 2 of 1901.04452.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -62,11 +62,14 @@ class Watch(Protocol):
 class Transaction(Protocol):
     """One transaction; it belongs to one thread and ends with `commit` or `cancel`."""
 
-    def quick(self, key: bytes, /) -> bytes | None:
-        """What `get` gives, by the shortest way there is, for keys of 1 to `QUICK_BYTES` bytes.
+    def quick(self, forget: Callable[[], object]) -> Callable[[bytes], bytes | None]:
+        """What gives what `get` gives, by the shortest way, for keys of 1 to `QUICK_BYTES` bytes.
 
         Where the storage fails, it may raise what is no exception of the house; `get` then says
         what happened.
+
+        Args:
+            forget: Called when the transaction ends: what was given must not be used from then on.
         """
         ...
 

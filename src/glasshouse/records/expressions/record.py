@@ -19,7 +19,7 @@ class RecordMeta(msgspec.StructMeta):
         return found
 
 
-class Record(msgspec.Struct, metaclass=RecordMeta):
+class Record(msgspec.Struct, metaclass=RecordMeta, gc=False):
     """A record type is a subclass with annotated fields.
 
         class Run(Record):
@@ -30,4 +30,8 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
 
     Fields hold what msgspec encodes: numbers, text, bytes, dates, UUIDs, enums, lists, dicts and
     structs. What a field may later become is in `records.schema.evolution`.
+
+    The garbage collector does not look at records, of which there may be very many: they go when
+    nobody holds them. One that contained itself would stay, and could not be stored either; a type
+    with fields of other kinds may say `gc=True`.
     """

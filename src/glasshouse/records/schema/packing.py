@@ -152,6 +152,19 @@ def compile_row(key: Key, what: str, prefix: bytes) -> Callable[[Any], bytes]:
     return lambda values: prefix + pack_whole(values if isinstance(values, tuple) else (values,))
 
 
+def compile_short_row(
+    key: Key, prefix: bytes
+) -> tuple[Callable[[bytes, int], bytes], bytes] | tuple[None, None]:
+    """What packs keys of one whole number of two bytes, 256 to 65,535, and what it takes first.
+
+    It is for those to whom even the call of a function in Python is dear. Nothing for other keys.
+    """
+    if len(key) != 1 or column_packer(key[0]) is not pack_int:
+        return None, None
+    head = prefix + pack_int(1 << 8)[:1]
+    return struct.Struct(f">{len(head)}sH").pack, head
+
+
 def _int_row(prefix: bytes, pack: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     """Whole numbers of 2 to 4 bytes are put behind the prefix in one step."""
     heads = [prefix + pack_int(1 << 8 * length)[:1] for length in range(1, 4)]

@@ -26,6 +26,7 @@ from glasshouse.records.indexes.index import BulkMaintainer, Index, Maintainer
 from glasshouse.records.schema.packing import (
     compile_key,
     compile_row,
+    compile_short_row,
     compile_values,
     compile_whole,
 )
@@ -109,6 +110,10 @@ class TypePlan:
     """The same for all values of a primary key, no fewer."""
     compile_row: Callable[[bytes], Callable[[Any], bytes]]
     """From what stands before packed keys to a function from primary keys to keys of rows."""
+    compile_short_row: Callable[
+        [bytes], tuple[Callable[[bytes, int], bytes], bytes] | tuple[None, None]
+    ]
+    """The same for keys of small numbers alone."""
     num_key_columns: int
     indexes: tuple[IndexPlan, ...]
     """The indexes that the type is in."""
@@ -168,6 +173,7 @@ class Layout:
             pack_key=compile_values(key, what),
             pack_whole=compile_whole(key, what),
             compile_row=partial(compile_row, key, what),
+            compile_short_row=partial(compile_short_row, key),
             num_key_columns=len(key),
             indexes=indexes,
             is_versioned=self.schema.record_versions

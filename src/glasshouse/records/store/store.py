@@ -28,6 +28,9 @@ from glasshouse.records.tuples import Versionstamp, end_of
 
 R = TypeVar("R", bound=Record)
 
+_Quick = tuple[Any, bytes | None, Callable[[Any], bytes], Callable, Callable]
+"""What the way from the primary key of a type to a record takes; see `RecordStore.load`."""
+
 
 class RecordStore:
     """The records of one schema under one prefix, seen by one transaction."""
@@ -40,7 +43,7 @@ class RecordStore:
         self.prefix = prefix
         self._opened = opened
         self._extents: dict[type, Extent] = {}
-        self._quick: dict[type, tuple[Callable[[Any], bytes], Transaction, Callable]] = {}
+        self._quick: dict[type, _Quick] = {}
 
     @classmethod
     def open(
@@ -141,16 +144,16 @@ class RecordStore:
         # What programs do most. Every step that is spared here shows, even that of looking up a
         # method on an object; whatever is out of the ordinary takes the long way.
         try:
-            row_of, transaction, decode = self._quick[record_type]
+            pack, head, row_of, get, decode = self._quick[record_type]
             if not more:
-                row = row_of(key)
-                if len(row) <= QUICK_BYTES:
-                    get = transaction.quick
-                    value = get(row)
-                    if value is None:
-                        return None
-                    if crc32(value) == SOUND:
-                        return decode(value)
+                if head is not None and 255 < key < 1 << 16:
+                    value = get(pack(head, key))
+                else:
+                    value = get(row_of(key))
+                if value is None:
+                    return None
+                if crc32(value) == SOUND:
+                    return decode(value)
         except GlasshouseError:
             raise
         except Exception:
@@ -159,7 +162,12 @@ class RecordStore:
 
     def _load(self, record_type: type, key: tuple[Any, ...]) -> Any | None:
         extent = self.extent(record_type)
-        self._quick[record_type] = extent.row_of, self.transaction, extent.decode
+        if record_type not in self._quick:
+            get = self.transaction.quick(self._quick.clear)
+            pack, head = extent.plan.compile_short_row(extent.prefix)
+            if head is not None and len(head) + 2 > QUICK_BYTES:
+                head = None
+            self._quick[record_type] = pack, head, _short(extent.row_of), get, extent.decode
         row = extent.prefix + extent.pack_whole(key)
         first = self._get(row)
         return None if first is None else read_record(self.transaction, extent, row, first)
@@ -352,3 +360,15 @@ class RecordStore:
         if state is IndexState.DISABLED:
             return False
         return is_built(self.transaction, self.prefix + index.build, record_id)
+
+
+def _short(row_of: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """The same for keys that are read quickly; others are refused."""
+
+    def short(key: Any) -> bytes:
+        row = row_of(key)
+        if len(row) > QUICK_BYTES:
+            raise ValueError("too long to be read quickly")
+        return row
+
+    return short
