@@ -19,6 +19,7 @@ from glasshouse.cli import (
     generate,
     import_,
     look,
+    note,
     records,
     run,
     runs,
@@ -84,6 +85,7 @@ app.command("run", rich_help_panel="Papers")(run.run)
 app.command("runs", rich_help_panel="Notebook")(runs.runs)
 app.command("show", rich_help_panel="Notebook")(show.show)
 app.command("diff", rich_help_panel="Notebook")(diff.diff)
+app.command("note", rich_help_panel="Notebook")(note.note)
 app.command("export", rich_help_panel="Notebook")(export.export)
 app.command("import", rich_help_panel="Notebook")(import_.import_)
 app.add_typer(records.app, name="records", rich_help_panel="Notebook")

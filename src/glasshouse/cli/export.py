@@ -60,6 +60,7 @@ def export(
             export_jsonl,
             export_parquet,
             export_tensorboard,
+            refuse_taken,
         )
         from glasshouse.notebook.schema import RECORDS
         from glasshouse.records.query import parse_where
@@ -71,6 +72,9 @@ def export(
         chosen = [by_name[name.lower()] for name in kinds or by_name]
         runs = None if where is None else parse_where(where, Run)
         selection = Selection(types=tuple(dict.fromkeys(chosen)), runs=runs)
+        for option, folder in (("--parquet", parquet), ("--tensorboard", tensorboard)):
+            if folder is not None:
+                refuse_taken(folder, option)
         written: list[tuple[Path, str, int]] = []
         if jsonl is not None:
             written.append((jsonl, "records", export_jsonl(opened, jsonl, selection)))

@@ -58,7 +58,7 @@ def open_to_read(url: str | None, project: str) -> Notebook:
 
 
 def named(notebook: Notebook, name: str, *kinds: type) -> Any:
-    """The record that a name means: the first digits of an id, or the folder of a run.
+    """The record that a name means: the first digits of an id, a run's folder or a run's name.
 
     Raises:
         InputError: If it means none, or several.
@@ -78,7 +78,29 @@ def named(notebook: Notebook, name: str, *kinds: type) -> Any:
             )
         several = ", ".join(f"{one.study} {one.id}" for one in known)
         raise InputError(f"{shown_path(folder)} holds several runs ({several}); name one by its id")
-    return notebook.find(name, *kinds)
+    if "/" in name or name.startswith("run:"):
+        if folder.is_dir():
+            raise InputError(f"{shown_path(folder)} is no run's folder: it holds no run.json")
+        raise InputError(
+            f"there is no run's folder {folder}; `glasshouse runs` lists what the notebook has"
+        )
+    return _called(notebook, name) or notebook.find(name, *kinds)
+
+
+def _called(notebook: Notebook, name: str) -> Any | None:
+    """The one run of a name; None if none has it.
+
+    Raises:
+        InputError: If several have it.
+    """
+    from glasshouse.notebook import Run
+    from glasshouse.records import Query
+
+    runs = list(notebook.query(Query(Run).where(Run.name == name))) if name else []
+    if len(runs) > 1:
+        several = ", ".join(run.id for run in runs[:4])
+        raise InputError(f"several runs are called {name!r} ({several}); name one by its id")
+    return runs[0] if runs else None
 
 
 class Notes:

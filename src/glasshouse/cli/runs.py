@@ -1,11 +1,13 @@
 """`glasshouse runs`: what the notebook knows of runs, as a table."""
 
-from datetime import datetime
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glasshouse.cli.console import json_line, table_console, talk
+from glasshouse.cli.figures import ago, duration, loss_figure, sparkline
 from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Project, open_to_read
 from glasshouse.cli.options import AsJson
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 else:
     Notebook = Query = Run = Any
 
+_SILENT_SECONDS = 600.0
+"""A run that has written nothing for so long may have been killed."""
+_WIDE = 110
+"""Columns of a terminal that has room for more about each run."""
+_NUMBERS = ("step", "loss", "held out", "best", "took")
 _COLOURS = {"finished": "green", "running": "cyan", "stopped": "yellow"}
 
 
@@ -57,7 +64,11 @@ def runs(
             for run in found:
                 json_line(as_json(run))
         elif found:
-            _print(found)
+            _print(opened, found)
+            if any(_status(run) == "running?" for run in found):
+                talk(
+                    "running?: silent for ten minutes; `glasshouse import FOLDER` looks at it anew"
+                )
         if not found:
             what = "no run like that" if where else "no run yet"
             talk(f"{what} in project {project!r} of {opened.database.engine.url}")
@@ -92,42 +103,42 @@ def _in_order(query: Query, sort: str) -> list[Query]:
     return [there.order_by(column).sorted_in_memory(1_000_000), query.where(is_none(field))]
 
 
-def _print(found: list[Run]) -> None:
+def _print(notebook: Notebook, found: list[Run]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from glasshouse.notebook.ids import SHOWN
 
     console = table_console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if console.width > 100 else 1, 0, 0))
-    for heading in ("id", "started", "kind", "name", "status", "step", "loss", "held out"):
-        is_number, is_name = heading in ("step", "loss", "held out"), heading in ("kind", "name")
+    is_wide = console.width > _WIDE
+    headings = ["id", "started", "kind", "name", "status", "step", "loss", "held out", "best"]
+    headings += ["took", "loss curve", "tags"] if is_wide else []
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if is_wide else 1, 0, 0))
+    for heading in headings:
+        is_name = heading in ("kind", "name", "tags")
         table.add_column(
             heading,
-            justify="right" if is_number else "left",
+            justify="right" if heading in _NUMBERS else "left",
             overflow="fold",
             no_wrap=not is_name,
-            min_width=8 if is_name else None,
+            min_width=8 if heading in ("kind", "name") else None,
         )
     for run in found:
-        status = run.status.value
-        table.add_row(
-            f"[bold]{run.id[:SHOWN]}[/]",
-            _when(run.started),
-            run.study or run.kind,
-            run.name,
-            f"[{_COLOURS[status]}]{status}[/]",
-            _steps(run),
-            _number(run.loss),
-            _number(run.held_out),
-        )
+        cells = [f"[bold]{run.id[:SHOWN]}[/]", ago(run.started)]
+        cells += [escape(run.study or run.kind), escape(run.name)]
+        cells += [f"[{_COLOURS[run.status.value]}]{_status(run)}[/]", _steps(run)]
+        cells += [loss_figure(run.loss), loss_figure(run.held_out), _best(run)]
+        if is_wide:
+            curve = sparkline(notebook.curve(run.id, "loss").values, 12)
+            cells += [duration(run.seconds), curve, escape(", ".join(run.tags))]
+        table.add_row(*cells)
     console.print(table)
 
 
-def _when(time: datetime) -> str:
-    """A time as its reader's clock shows it; without the year while it lasts."""
-    local = time.astimezone()
-    this_year = local.year == datetime.now().year
-    return local.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d")
+def _best(run: Run) -> str:
+    """The lowest held-out loss that it had."""
+    summary = run.metrics.get("held_out/all")
+    return "" if summary is None else loss_figure(summary.least)
 
 
 def _steps(run: Run) -> str:
@@ -140,5 +151,15 @@ def _steps(run: Run) -> str:
     return str(run.step) if run.step >= run.steps else f"{run.step}/{run.steps}"
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _status(run: Run) -> str:
+    """Its status; with a question mark where its folder has long heard nothing of it.
+
+    Whoever is killed cannot say so; `glasshouse import` of the folder settles it.
+    """
+    if run.status != "running":
+        return run.status.value
+    try:
+        silent = time.time() - (Path(run.path) / "metrics.jsonl").stat().st_mtime
+    except OSError:
+        return run.status.value
+    return "running?" if silent > _SILENT_SECONDS else run.status.value

@@ -1,12 +1,15 @@
 """`glasshouse show`: everything that the notebook knows of one thing."""
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glasshouse.cli.console import data, json_line, table_console
+from glasshouse.cli.console import data, json_line, table_console, talk
+from glasshouse.cli.figures import loss_figure, short_figure, sparkline
+from glasshouse.cli.listing import columns, listed_type, newest, row, said_of
 from glasshouse.cli.notebook import (
     DEFAULT_PROJECT,
     NotebookUrl,
@@ -17,31 +20,50 @@ from glasshouse.cli.notebook import (
 from glasshouse.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from glasshouse.notebook import Notebook, Run
+    from glasshouse.notebook import Curve, Notebook, Run
 else:
-    Notebook = Run = Any
+    Curve = Notebook = Run = Any
 
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 20
+_WIDE = ("name", "claim", "threshold", "threshold_text", "turns", "title", "path", "explanation")
+_WIDE += ("prompt", "subject", "model", "target")
+"""Columns that may take several lines."""
+_NUMBERS = ("step", "loss", "held out", "held_out", "measured", "last", "least", "at step", "most")
+_NUMBERS += ("values", "score", "value", "number", "density", "success")
 _HIDDEN = ("direction", "encoder", "sketch", "embedding", "token_ids", "logprobs")
 
 
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="The first digits of an id, or a run's folder.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="An id's first digits, a run's folder or name; or a type to list.",
+        ),
     ],
+    num: Annotated[
+        int, typer.Option("-n", "--num", min=0, help="Most records listed of a type; 0: all.")
+    ] = 20,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
     """Show a run with its config, curves, checkpoints and claims; or any other record.
 
+    The name of a type lists its newest records: transcripts, findings, claims, checkpoints,
+    features, attacks, comparisons, ratings.
+
     [green]glasshouse show 3f2a[/green]
+
+    [green]glasshouse show transcripts[/green]
     """
     with open_to_read(notebook, project) as opened:
         from glasshouse.notebook import Run
         from glasshouse.notebook.exporting import as_json
 
+        kind = listed_type(name)
+        if kind is not None:
+            _print_type(newest(opened, kind, num), kind, json=json)
+            return
         found = named(opened, name)
         belonging = list(_belonging(opened, found))
         if json:
@@ -64,9 +86,11 @@ def _belonging(notebook: Notebook, found: Any) -> Iterator[Any]:
 
     if isinstance(found, Run):
         mine = Query(Checkpoint).where(Checkpoint.run == found.id)
-        yield from notebook.query(mine.order_by(Checkpoint.step))
+        checkpoints = list(notebook.query(mine.order_by(Checkpoint.step)))
+        yield from checkpoints
         yield from claims_of(notebook, found)
         yield from notebook.query(Query(Run).where(Run.parent == found.id))
+        yield from said_of(notebook, found, checkpoints)
         return
     if isinstance(found, Feature):
         examples = Query(ActivationExample).where(ActivationExample.feature == found.id)
@@ -75,7 +99,7 @@ def _belonging(notebook: Notebook, found: Any) -> Iterator[Any]:
 
 
 def _print_run(notebook: Notebook, run: Run, belonging: Sequence[Any]) -> None:
-    from glasshouse.notebook import Checkpoint, Claim
+    from glasshouse.notebook import Checkpoint, Claim, Finding, Transcript
     from glasshouse.notebook import Run as RunType
     from glasshouse.notebook.comparing import flat
     from glasshouse.notebook.ids import SHOWN
@@ -98,8 +122,8 @@ def _print_run(notebook: Notebook, run: Run, belonging: Sequence[Any]) -> None:
             (
                 one.step,
                 one.id[:SHOWN],
-                _number(one.loss),
-                _number(one.held_out),
+                loss_figure(one.loss),
+                loss_figure(one.held_out),
                 one.weights[:15],
                 Path(one.path).name if one.is_kept else "removed",
             )
@@ -110,7 +134,7 @@ def _print_run(notebook: Notebook, run: Run, belonging: Sequence[Any]) -> None:
         "claims",
         ("verdict", "name", "measured", "threshold", "claim"),
         [
-            (one.verdict, one.name, _number(one.measured), one.threshold_text, one.claim)
+            (one.verdict, one.name, loss_figure(one.measured), one.threshold_text, one.claim)
             for one in belonging
             if isinstance(one, Claim)
         ],
@@ -119,11 +143,27 @@ def _print_run(notebook: Notebook, run: Run, belonging: Sequence[Any]) -> None:
         "runs that are part of it",
         ("id", "kind", "name", "status", "loss"),
         [
-            (one.id[:SHOWN], one.kind, one.name, one.status.value, _number(one.loss))
+            (one.id[:SHOWN], one.kind, one.name, one.status.value, loss_figure(one.loss))
             for one in belonging
             if isinstance(one, RunType)
         ],
     )
+    for title, kind in (("findings", Finding), ("newest transcripts", Transcript)):
+        rows = [row(one) for one in belonging if isinstance(one, kind)]
+        _print_rows(title, columns(kind), rows)
+
+
+def _print_type(records: Sequence[Any], kind: type, *, json: bool) -> None:
+    """The records of one type, a line each."""
+    from glasshouse.notebook.exporting import as_json
+
+    if json:
+        for record in records:
+            json_line(as_json(record))
+    elif not records:
+        talk(f"there is no {kind.__name__.lower()} yet")
+    else:
+        _print_rows("", columns(kind), [row(one) for one in records])
 
 
 def _print_record(record: Any, *, without: Sequence[str] = ()) -> None:
@@ -167,14 +207,19 @@ def _print_rows(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any
     from rich.table import Table
 
     console = table_console()
-    console.print(f"[bold]{title}[/]")
+    if title:
+        console.print(f"[bold]{title}[/]")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in headings:
-        is_wide = heading in ("name", "claim", "threshold")
-        table.add_column(heading, overflow="fold", no_wrap=not is_wide)
-    for row in rows:
-        table.add_row(*(escape(_words(value)) for value in row))
-    console.print(Padding(table, (0, 0, 0, 2), expand=False))
+        table.add_column(
+            heading.replace("_", " "),
+            justify="right" if heading in _NUMBERS else "left",
+            overflow="fold",
+            no_wrap=heading not in _WIDE,
+        )
+    for cells in rows:
+        table.add_row(*(escape(_words(value)) for value in cells))
+    console.print(Padding(table, (0, 0, 0, 2 if title else 0), expand=False))
 
 
 def _print_curves(notebook: Notebook, run: Run) -> None:
@@ -183,27 +228,19 @@ def _print_curves(notebook: Notebook, run: Run) -> None:
         summary = curve.summary
         if summary is None:
             continue
-        ends = [_short(one) for one in (summary.last, summary.least, summary.most)]
-        rows.append((name, sparkline(curve.values), *ends, summary.steps))
-    _print_rows("curves", ("name", "", "last", "least", "most", "values"), rows)
+        last, least, most = (
+            short_figure(one) for one in (summary.last, summary.least, summary.most)
+        )
+        rows.append(
+            (name, sparkline(curve.values), last, least, _least_step(curve), most, summary.steps)
+        )
+    _print_rows("curves", ("name", "", "last", "least", "at step", "most", "values"), rows)
 
 
-def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
-    """A curve in one line of bars, each the mean of some values; gaps where none is a number."""
-    import math
-
-    count = min(width, len(values))
-    parts = [
-        values[len(values) * at // count : len(values) * (at + 1) // count] for at in range(count)
-    ]
-    finite = [[one for one in part if math.isfinite(one)] for part in parts]
-    means = [sum(part) / len(part) if part else None for part in finite]
-    known = [mean for mean in means if mean is not None]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    step = (high - low) / (len(_BARS) - 1) or 1.0
-    return "".join(" " if one is None else _BARS[round((one - low) / step)] for one in means)
+def _least_step(curve: Curve) -> str:
+    """The step at which a curve was lowest, the first of several."""
+    known = [(v, step) for step, v in zip(curve.steps, curve.values, strict=True) if isfinite(v)]
+    return str(min(known)[1]) if known else ""
 
 
 def _words(value: Any) -> str:
@@ -211,12 +248,4 @@ def _words(value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_words(one)}" for name, one in value.items())
-    return _short(value) if isinstance(value, float) else str(value)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    return short_figure(value) if isinstance(value, float) else str(value)

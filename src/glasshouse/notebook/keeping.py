@@ -20,6 +20,7 @@ from glasshouse.notebook.importing.run_folder import import_run, put_measured
 from glasshouse.notebook.log import MetricLog
 from glasshouse.notebook.notebook import Notebook
 from glasshouse.notebook.types import Run, RunStatus
+from glasshouse.records import RecordStore
 
 _SECONDS = 5.0
 """How often a run that goes on tells how far it is."""
@@ -68,10 +69,17 @@ class RunKeeper:
         if time.monotonic() - self._told < _SECONDS:
             return
         self._told = time.monotonic()
-        self._notebook.add(self.run)
+        self._notebook.run(self._tell)
         # A checkpoint may be removed while it is looked at; the end looks again.
         with suppress(RunError, OSError):
             import_checkpoints(self._notebook, self._folder, self.run.id, curves)
+
+    def _tell(self, store: RecordStore) -> None:
+        """Write how far the run is; what people have noted of it meanwhile stays."""
+        known = store.load(Run, self.run.id)
+        if known is not None:
+            self.run.tags, self.run.note = known.tags, known.note
+        store.save(self.run)
 
 
 @contextmanager

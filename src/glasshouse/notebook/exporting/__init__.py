@@ -9,8 +9,15 @@ Each is written whole or not at all.
 """
 
 from glasshouse.notebook.exporting.jsonl import as_json, export_jsonl
-from glasshouse.notebook.exporting.parquet import export_parquet
+from glasshouse.notebook.exporting.parquet import export_parquet, refuse_taken
 from glasshouse.notebook.exporting.selection import Selection
 from glasshouse.notebook.exporting.tensorboard import export_tensorboard
 
-__all__ = ["Selection", "as_json", "export_jsonl", "export_parquet", "export_tensorboard"]
+__all__ = [
+    "Selection",
+    "as_json",
+    "export_jsonl",
+    "export_parquet",
+    "export_tensorboard",
+    "refuse_taken",
+]
