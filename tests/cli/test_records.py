@@ -155,7 +155,8 @@ class TestBackupAndRestore:
     def test_overwrite_only_when_told(self, capfd, here):
         """What is there already stays."""
         glasshouse(capfd, "records", "backup", "notes.backup")
-        assert refused(glasshouse(capfd, "records", "restore", "notes.backup"))
+        told = refused(glasshouse(capfd, "records", "restore", "notes.backup"))
+        assert "in project 'default' already; give --overwrite" in told
         again = glasshouse(capfd, "records", "restore", "notes.backup", "--overwrite")
         assert again.status == 0, again
 

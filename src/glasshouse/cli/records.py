@@ -203,6 +203,7 @@ def restore(
     [green]glasshouse records restore notebook.backup --notebook lmdb:copy[/green]
     """
     from glasshouse.cli.progress import progress_bar
+    from glasshouse.errors import BackupError
     from glasshouse.records.operations.restore import restore as write
 
     if not file.is_file():
@@ -210,8 +211,15 @@ def restore(
     totals = None
     with _database(notebook, is_new=True) as database, progress_bar("restoring") as bar:
         prefix = b"" if everything else _place(project, path).key
-        for totals in write(file, database.engine, prefix, overwrite=overwrite):
-            bar(totals.rows, totals.rows + 1, f"{totals.rows:,} rows")
+        try:
+            for totals in write(file, database.engine, prefix, overwrite=overwrite):
+                bar(totals.rows, totals.rows + 1, f"{totals.rows:,} rows")
+        except BackupError as error:
+            # The library knows places by their keys; people know them by the words they gave.
+            where = "the engine" if everything else path or f"project {project!r}"
+            sentence = str(error).replace(f"at {prefix!r}", f"in {where}")
+            sentence = sentence.replace("overwrite it if", "give --overwrite if")
+            raise BackupError(sentence.replace("or overwrite it", "or give --overwrite")) from None
     rows = 0 if totals is None else totals.rows
     if json:
         json_line({"path": shown_path(file), "rows": rows})
