@@ -25,7 +25,7 @@ tour: $(VENV)/.lab
 test: $(VENV)/.dev
 	$(PYTEST) -m "not compiled and not slow" --ignore=tests/records "--jaxtyping-packages=glasshouse,$(SHAPES)"
 	$(PYTEST) tests/records  # has no shapes, and the checker would take most of its time
-	$(PYTEST) -m "compiled and not slow"
+	$(PYTEST) -m "compiled and not slow" $$(grep -rl "mark\.compiled" --include="test_*.py" tests)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
