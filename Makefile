@@ -8,7 +8,6 @@ OUT ?= tour
 WORKERS ?= 2
 # A file's tests stay in one process, as they share what they capture and train.
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-SHAPES := beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 
 .PHONY: help tour test check format bench setup clean
 
@@ -23,8 +22,7 @@ tour: $(VENV)/.lab
 	$(BIN)/glasshouse tour --out $(OUT)
 
 test: $(VENV)/.dev
-	$(PYTEST) -m "not compiled and not slow" --ignore=tests/records "--jaxtyping-packages=glasshouse,$(SHAPES)"
-	$(PYTEST) tests/records  # has no shapes, and the checker would take most of its time
+	$(PYTEST) -m "not compiled and not slow" --check-shapes
 	$(PYTEST) -m "compiled and not slow" $$(grep -rl "mark\.compiled" --include="test_*.py" tests)
 
 check: $(VENV)/.dev
