@@ -208,3 +208,35 @@ def _dots(rows: Tensor, table: Tensor, indices: Tensor) -> Tensor:
         rows, table, indices.flatten(), offsets, owner, 0
     )
     return flat.view(batch, k)
+
+
+def latents_at(
+    values: Float[Tensor, "batch d_in"],
+    encoder: Float[Tensor, "latent d_in"],
+    encoder_bias: Float[Tensor, " latent"],
+    indices: Int[Tensor, "batch k"],
+) -> Float[Tensor, "batch k"]:
+    """Latents before the nonlinearity, only those that are named; differentiable in all."""
+    return _LatentsAt.apply(values, encoder, encoder_bias, indices)  # type: ignore[return-value]
+
+
+class _LatentsAt(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, encoder: Tensor, encoder_bias: Tensor, indices: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(values, encoder, indices)
+        return _dots(values, encoder, indices).add_(encoder_bias[indices])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        values, encoder, indices = ctx.saved_tensors
+        of_latents = gradients[0].contiguous()
+        of_bias = encoder.new_zeros(len(encoder))
+        of_bias.index_add_(0, indices.flatten(), of_latents.flatten())
+        return (
+            _weighted_sum(indices, of_latents, encoder) if ctx.needs_input_grad[0] else None,
+            _Turned(indices, len(encoder)).weighted_sum(of_latents, values),
+            of_bias,
+            None,
+        )

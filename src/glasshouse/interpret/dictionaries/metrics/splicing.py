@@ -51,7 +51,7 @@ def spliced(coder: Coder) -> Change:
 
 def splice_cost(
     subject: Subject,
-    texts: Int[Tensor, "batch seq"] | Iterable[Int[Tensor, "batch seq"]],
+    texts: Int[Tensor, "_ _"] | Iterable[Int[Tensor, "_ _"]],
     name: str,
     coder: Coder,
 ) -> Splice:
