@@ -108,8 +108,8 @@ def _topk_loss(
         missed = (targets - rebuilt).detach()
         total = total + kind.auxiliary * _auxiliary(dictionary, kind, inputs, missed, dead)
     is_active = codes > 0
-    active = torch.zeros(dictionary.num_latents, dtype=torch.bool, device=codes.device)
-    active[indices[is_active]] = True
+    counts = torch.zeros(dictionary.num_latents, dtype=codes.dtype, device=codes.device)
+    active = counts.index_add_(0, indices.flatten(), is_active.flatten().to(codes.dtype)) > 0
     return Loss(
         total=total,
         error=row_error.detach().mean(),

@@ -113,23 +113,26 @@ class DictionaryTrainer:
             InputError: If the batch does not fit, or is not finite or constant.
         """
         inputs, targets = self._scaled(batch)
+        num_dead = self._check(inputs, targets)
         lr, sparsity = self.config.lr_at(self.step), self.config.sparsity_at(self.step)
-        dead = self.dead
+        dead = self.dead if num_dead else None
         loss = dictionary_loss(self.dictionary, inputs, targets, sparsity=sparsity, dead=dead)
         self._update(loss, lr)
         self.silent_rows += len(inputs)
-        self.silent_rows[loss.active] = 0
+        self.silent_rows.masked_fill_(loss.active, 0)
         self.step += 1
         every = self.config.resample_every
         if every is not None and self.step % every == 0 and len(self.dead):
             resample(self, inputs, targets, loss)
         variance = (targets - targets.mean(dim=0)).square().sum(dim=1).mean()
+        figures = torch.stack([loss.total.detach(), loss.error / variance, loss.l0])
+        total, unexplained, l0 = figures.tolist()
         return DictionaryStep(
             step=self.step,
-            loss=float(loss.total.detach()),
-            explained_variance=1 - float(loss.error / variance),
-            l0=float(loss.l0),
-            dead_share=len(dead) / self.dictionary.num_latents,
+            loss=total,
+            explained_variance=1 - unexplained,
+            l0=l0,
+            dead_share=num_dead / self.dictionary.num_latents,
             lr=lr,
         )
 
@@ -164,18 +167,34 @@ class DictionaryTrainer:
         device, dtype = own.decoder.device, own.decoder.dtype
         inputs = rows.to(device, dtype) * own.input_scale
         targets = inputs if wanted is rows else wanted.to(device, dtype) * own.output_scale
-        for name, values in (("values", inputs), ("targets", targets)):
+        return inputs, targets
+
+    def _check(self, inputs: Tensor, targets: Tensor) -> int:
+        """Refuse rows that would ruin the weights; return how many latents are dead.
+
+        Everything that must be known before a step comes from a GPU in one piece.
+        """
+        asked = (
             # A sum is finite only if all are, and one pass is all that this may cost.
-            if not values.sum().isfinite():
-                raise InputError(
-                    f"step {self.step + 1}: the {name} hold NaN or infinity; look for the run that "
-                    "made them"
-                )
-        if len(targets) > 1 and bool((targets == targets[0]).all()):
+            inputs.sum().isfinite(),
+            targets.sum().isfinite(),
+            (targets == targets[0]).all(),
+            (self.silent_rows >= self.config.dead_rows).sum(),
+        )
+        are_finite, targets_are, are_equal, num_dead = torch.stack(
+            [one.long() for one in asked]
+        ).tolist()
+        if not (are_finite and targets_are):
+            what = "targets" if are_finite else "values"
+            raise InputError(
+                f"step {self.step + 1}: the {what} hold NaN or infinity; look for the run that "
+                "made them"
+            )
+        if len(targets) > 1 and are_equal:
             raise InputError(
                 f"step {self.step + 1}: all rows are equal; there is nothing to tell apart"
             )
-        return inputs, targets
+        return num_dead
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors."""
