@@ -3,11 +3,13 @@
 What a transaction adds is added up first and written once, when it commits or asks.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from glasshouse.records.engines.engine import Mutation, Row, Transaction
-from glasshouse.records.indexes.grouping import compile_grouped_values
+from glasshouse.records.indexes.grouping import compile_grouped_values, no_group
 from glasshouse.records.indexes.pending import pending
 from glasshouse.records.schema.keys import Key
 from glasshouse.records.schema.packing import column_packer
@@ -22,8 +24,14 @@ class Adder:
     """Adds what each record contributes to its groups."""
 
     def __init__(
-        self, contributions: Callable[[Any], list[tuple[bytes, int]]], num_bytes: int
+        self,
+        contributions: Callable[[Any], list[tuple[bytes, int]]],
+        num_bytes: int,
+        *,
+        totals: Callable[[Sequence[Any]], Mapping[bytes, int]] | None = None,
     ) -> None:
+        """Add by a function of a record, and by one of many where there is a quicker way."""
+        self._totals = totals
         self.contributions = contributions
         """From a record to its groups and what it adds to the number of each one's row."""
         self._num_bytes = num_bytes
@@ -47,6 +55,10 @@ class Adder:
     ) -> None:
         """Add what many new records contribute."""
         kept, contributions = pending(context, space, self._write), self.contributions
+        if self._totals is not None:
+            for group, number in self._totals(records).items():
+                kept[group] = kept.get(group, 0) + number
+            return
         for record in records:
             for group, number in contributions(record):
                 kept[group] = kept.get(group, 0) + number
@@ -62,11 +74,24 @@ class Adder:
                 transaction.mutate(Mutation.ADD, space + group, parameter)
 
 
+def counter(groups: Callable[[Any], list[bytes]]) -> Adder:
+    """What counts each record into its groups; `no_group` puts all into one."""
+    if groups is no_group:
+        return Adder(
+            lambda record: [(b"", 1)], COUNT_BYTES, totals=lambda records: {b"": len(records)}
+        )
+    return Adder(
+        lambda record: [(group, 1) for group in groups(record)],
+        COUNT_BYTES,
+        totals=lambda records: Counter(chain.from_iterable(map(groups, records))),
+    )
+
+
 class UpdateCounter:
     """Adds one to a record's groups whenever it is written."""
 
     def __init__(self, groups: Callable[[Any], list[bytes]]) -> None:
-        self._writes = Adder(lambda record: [(group, 1) for group in groups(record)], COUNT_BYTES)
+        self._writes = counter(groups)
 
     def update(
         self, context: Context, space: bytes, record_id: bytes, old: Any | None, new: Any | None

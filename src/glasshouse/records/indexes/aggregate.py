@@ -27,6 +27,7 @@ from glasshouse.records.indexes.adding import (
     Adder,
     ExtremeKeeper,
     UpdateCounter,
+    counter,
     pack_number,
     unpack_number,
 )
@@ -101,8 +102,7 @@ class CountIndex(AggregateIndex):
         """What keeps it true of one record type."""
         group_by = self.key_for(self.group_by, record_type)
         if self.of is None:
-            groups = compile_groups(group_by, type_number)
-            return Adder(lambda record: [(group, 1) for group in groups(record)], COUNT_BYTES)
+            return counter(compile_groups(group_by, type_number))
         grouped = compile_grouped_values(group_by, self.key_for(self.of, record_type), type_number)
         return Adder(
             lambda record: [(group, 1) for group, row in grouped(record) if None not in row],

@@ -17,7 +17,12 @@ from glasshouse.records.tuples import read_columns
 
 def compile_groups(group_by: Key, type_number: int) -> Callable[[Any], list[bytes]]:
     """A function of a record that gives the packed groups it is in; an index has one at least."""
-    return compile_keys(group_by, type_number) if group_by else lambda record: [b""]
+    return compile_keys(group_by, type_number) if group_by else no_group
+
+
+def no_group(record: Any) -> list[bytes]:
+    """The one group of an index that has none."""
+    return [b""]
 
 
 def compile_grouped_values(

@@ -18,6 +18,7 @@ from glasshouse.records.engines.engine import Row
 from glasshouse.records.indexes.index import Index, Maintainer
 from glasshouse.records.schema.keys import Key, evaluate, fans_out
 from glasshouse.records.schema.packing import compile_key, compile_keys
+from glasshouse.records.schema.packing_many import compile_rows
 from glasshouse.records.store.context import Context
 from glasshouse.records.tuples import read_columns, unpack
 
@@ -80,6 +81,7 @@ class ValueMaintainer:
 
     def __init__(self, key: Key, covering: Key, type_number: int) -> None:
         self._keys = compile_keys(key, type_number)
+        self._rows = compile_rows(key, type_number)
         self._covered = compile_key(covering, type_number) if covering else None
 
     def update(
@@ -107,17 +109,15 @@ class ValueMaintainer:
         """Write the rows of many new records."""
         keys, covered = self._keys, self._covered
         if covered is None:
-            rows = [
-                space + key + record_id
-                for record_id, record in zip(record_ids, records, strict=True)
+            rows = dict.fromkeys(self._rows(space, record_ids, records), b"")
+        else:
+            values = map(covered, records)
+            rows = {
+                space + key + record_id: value
+                for record_id, record, value in zip(record_ids, records, values, strict=True)
                 for key in keys(record)
-            ]
-            context.transaction.set_all(dict.fromkeys(rows, b""))
-            return
-        for record_id, record in zip(record_ids, records, strict=True):
-            value = covered(record)
-            for key in keys(record):
-                context.transaction.set(space + key + record_id, value)
+            }
+        context.transaction.set_all(rows)
 
     def entries(self, record: Any, record_id: bytes) -> list[Row]:
         """One row for each key of the record."""

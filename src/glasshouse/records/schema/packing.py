@@ -65,9 +65,9 @@ def _pack_any(value: Any) -> bytes:
 def compile_keys(key: Key, type_number: int) -> Callable[[Any], list[bytes]]:
     """A function of a record that gives its packed keys."""
     packers = [column_packer(column) for column in key]
-    if all(_is_own_field(column) for column in key):
+    if all(is_own_field(column) for column in key):
         return _plain_columns([column.path[0] for column in key], packers)
-    if len(key) == 1 and _is_own_list(key[0]):
+    if len(key) == 1 and is_own_list(key[0]):
         get, pack = operator.attrgetter(key[0].path[0].removesuffix("[]")), packers[0]
         return lambda record: [pack(one) for one in get(record) or ()]
     values = evaluate(key, type_number)
@@ -79,7 +79,7 @@ def compile_keys(key: Key, type_number: int) -> Callable[[Any], list[bytes]]:
 
 def compile_key(key: Key, type_number: int) -> Callable[[Any], bytes]:
     """A function of a record that gives the one packed key of an expression without fan-out."""
-    if len(key) == 1 and _is_own_field(key[0]):
+    if len(key) == 1 and is_own_field(key[0]):
         get, pack = operator.attrgetter(key[0].path[0]), column_packer(key[0])
         return lambda record: pack(get(record))
     keys = compile_keys(key, type_number)
@@ -206,12 +206,12 @@ def _plain_columns(names: list[str], packers: list[Packer]) -> Callable[[Any], l
     ]
 
 
-def _is_own_field(column: Column) -> bool:
+def is_own_field(column: Column) -> bool:
     """Whether the column is a field of the record itself, taken as it is."""
     return len(column.path) == 1 and not column.path[0].endswith("]")
 
 
-def _is_own_list(column: Column) -> bool:
+def is_own_list(column: Column) -> bool:
     """Whether the column is each element of a list of the record itself."""
     one_step = len(column.path) == 1 and column.path[0].endswith("[]")
     return one_step and element_type(column.type) is None

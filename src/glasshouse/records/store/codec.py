@@ -17,7 +17,9 @@ Source:
     finds every record.
 """
 
+import struct
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any
 from zlib import crc32
 
@@ -39,6 +41,8 @@ PART = b"\xc1\x02"
 """How each further part begins."""
 
 _CHECKSUM_BYTES = 4
+
+_pack_checksum = struct.Struct("<I").pack
 
 _MARK = b"\xa0\xce"
 """In msgpack: a field without a name, and then a number of 4 bytes."""
@@ -97,11 +101,7 @@ class Codec:
             return [whole for whole, _ in pairs], [new for _, new in pairs]
         if self._takes_field:
             payloads = _one_more_each(payloads)
-        sums = map(crc32, payloads)
-        return [
-            payload + number.to_bytes(_CHECKSUM_BYTES, "little")
-            for payload, number in zip(payloads, sums, strict=True)
-        ], new
+        return list(map(add, payloads, map(_pack_checksum, map(crc32, payloads)))), new
 
     def decode(self, whole: bytes, where: Callable[[], str]) -> Any:
         """The record of a whole and sound value; `where` names it for the error.

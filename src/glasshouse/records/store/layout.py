@@ -30,6 +30,7 @@ from glasshouse.records.schema.packing import (
     compile_values,
     compile_whole,
 )
+from glasshouse.records.schema.packing_many import compile_key_list
 from glasshouse.records.schema.schema import Schema
 from glasshouse.records.store.codec import Codec
 from glasshouse.records.store.context import Context
@@ -104,6 +105,8 @@ class TypePlan:
     codec: Codec
     primary_key: Callable[[Any], bytes]
     """From a record to its packed primary key."""
+    primary_keys: Callable[[Sequence[Any]], list[bytes]]
+    """The same of many records."""
     pack_key: Callable[[Sequence[Any]], bytes]
     """From the values of a primary key, or the first of them, to their bytes."""
     pack_whole: Callable[[tuple[Any, ...]], bytes]
@@ -170,6 +173,7 @@ class Layout:
             packed_number=pack_int(number),
             codec=Codec(kind),
             primary_key=compile_key(key, number),
+            primary_keys=compile_key_list(key, number),
             pack_key=compile_values(key, what),
             pack_whole=compile_whole(key, what),
             compile_row=partial(compile_row, key, what),

@@ -317,7 +317,7 @@ class RecordStore:
         """Write records of one type: together where all are new, else one by one."""
         plan = extent.plan
         wholes, new = plan.codec.normal_all(records)
-        keys = list(map(plan.primary_key, new))
+        keys = plan.primary_keys(new)
         rows = [extent.prefix + key for key in keys]
         is_simple = (
             not plan.is_versioned
