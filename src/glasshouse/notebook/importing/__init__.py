@@ -5,6 +5,7 @@ run_folder    a run: its record and its curves
 checkpoints   its checkpoints: where, and their hashes
 report        the report of studies: a run and its claims for each
 look          a look: a finding with its page
+dictionary    a learned dictionary: a run with its curves and scores
 subjects      what a model is called
 reading       JSON files whose content is not taken for granted
 
@@ -12,6 +13,7 @@ Importing again changes nothing, and adds what has come since.
 """
 
 from glasshouse.notebook.importing.checkpoints import checkpoint_id, import_checkpoints
+from glasshouse.notebook.importing.dictionary import dictionary_id, import_dictionary
 from glasshouse.notebook.importing.folders import Imported, ids_of_folder, import_path
 from glasshouse.notebook.importing.look import import_look
 from glasshouse.notebook.importing.report import import_report
@@ -24,8 +26,10 @@ from glasshouse.notebook.importing.subjects import subject_of
 __all__ = [
     "Imported",
     "checkpoint_id",
+    "dictionary_id",
     "ids_of_folder",
     "import_checkpoints",
+    "import_dictionary",
     "import_look",
     "import_path",
     "import_report",

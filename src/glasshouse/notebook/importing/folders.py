@@ -1,4 +1,4 @@
-"""Whatever a folder holds, imported: runs, reports and looks, at any depth."""
+"""Whatever a folder holds, imported: runs, reports, looks and dictionaries, at any depth."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from glasshouse.errors import RunError
+from glasshouse.notebook.importing.dictionary import RECORD as DICTIONARY
+from glasshouse.notebook.importing.dictionary import import_dictionary
 from glasshouse.notebook.importing.look import RECORD, import_look
 from glasshouse.notebook.importing.report import import_report, report_ids
 from glasshouse.notebook.importing.run_folder import import_run, run_id_of
@@ -55,7 +57,9 @@ def import_path(notebook: Notebook, path: Path) -> Iterator[Imported]:
         raise RunError(f"there is no folder {path} to import; name a run, a report, or a folder")
     found = list(_folders(path))
     if not found:
-        raise RunError(f"{path} holds no run, no report and no look: there is no run.json in it")
+        raise RunError(
+            f"{path} holds no run, no report, no look and no dictionary: there is no run.json in it"
+        )
     reports: dict[Path, list[Run]] = {}
     for folder in found:
         try:
@@ -81,6 +85,10 @@ def _import_one(
         finding, is_new = import_look(notebook, folder)
         yield Imported(str(folder), "finding", finding.id, is_new)
         return
+    if (folder / DICTIONARY).is_file():
+        run, is_new = import_dictionary(notebook, folder)
+        yield Imported(str(folder), "run", run.id, is_new)
+        return
     if _is_report(folder):
         imported = import_report(notebook, folder)
         reports[folder] = [run for run, _ in imported]
@@ -94,7 +102,7 @@ def _import_one(
 def _folders(path: Path) -> Iterator[Path]:
     """Folders with something to import, those around others first."""
     for place, inside, files in os.walk(path):
-        if "run.json" in files or RECORD in files:
+        if not {"run.json", RECORD, DICTIONARY}.isdisjoint(files):
             yield Path(place)
         inside[:] = sorted(
             name for name in inside if name not in _CLOSED and not name.startswith(".")
