@@ -176,10 +176,10 @@ class _Turned:
         flat = indices.flatten()
         # Short keys sort faster; the order among equal ones decides in which order sums are made.
         short = flat.short() if num_latents <= 1 << 15 else flat.int()
-        self._order = short.argsort(stable=True)
+        found, self._order = short.sort(stable=True)
         self._rows = torch.div(self._order, indices.shape[1], rounding_mode="floor")
-        counts = torch.bincount(flat, minlength=num_latents)
-        self._offsets = counts.cumsum(0) - counts
+        every = torch.arange(num_latents, device=flat.device, dtype=found.dtype)
+        self._offsets = torch.searchsorted(found, every)
 
     def weighted_sum(
         self, weights: Float[Tensor, "batch k"], table: Float[Tensor, "batch d"]

@@ -38,7 +38,7 @@ def dictionary_loss(
     inputs: Float[Tensor, "batch d_in"],
     targets: Float[Tensor, "batch d_out"],
     *,
-    sparsity: float = 1.0,
+    sparsity: float | Tensor = 1.0,
     dead: Int[Tensor, " dead"] | None = None,
 ) -> Loss:
     """The loss of a batch.
@@ -61,7 +61,7 @@ def dictionary_loss(
 
 
 def _relu_loss(
-    dictionary: Dictionary, kind: ReLU, inputs: Tensor, targets: Tensor, sparsity: float
+    dictionary: Dictionary, kind: ReLU, inputs: Tensor, targets: Tensor, sparsity: float | Tensor
 ) -> Loss:
     codes = dictionary.latents(dictionary.centred(inputs)).relu()
     rebuilt = codes @ dictionary.write_weights() + dictionary.decoder_bias
@@ -207,7 +207,11 @@ class _Above(torch.autograd.Function):
 
 
 def _jump_loss(
-    dictionary: Dictionary, kind: JumpReLU, inputs: Tensor, targets: Tensor, sparsity: float
+    dictionary: Dictionary,
+    kind: JumpReLU,
+    inputs: Tensor,
+    targets: Tensor,
+    sparsity: float | Tensor,
 ) -> Loss:
     latents = dictionary.latents(dictionary.centred(inputs))
     threshold = dictionary.log_threshold.exp()
@@ -222,7 +226,7 @@ def _jump_loss(
 
 
 def _gated_loss(
-    dictionary: Dictionary, kind: Gated, inputs: Tensor, targets: Tensor, sparsity: float
+    dictionary: Dictionary, kind: Gated, inputs: Tensor, targets: Tensor, sparsity: float | Tensor
 ) -> Loss:
     raw = dictionary.centred(inputs) @ dictionary.encoder.T
     gate = raw + dictionary.gate_bias

@@ -14,6 +14,13 @@ from torch.nn.functional import normalize
 
 from glasshouse.errors import InputError
 from glasshouse.interpret.dictionaries.dictionary import Dictionary
+from glasshouse.interpret.dictionaries.graphed import (
+    STEPS_BEFORE,
+    GraphedStep,
+    Take,
+    record_step,
+)
+from glasshouse.interpret.dictionaries.kinds import BatchTopK
 from glasshouse.interpret.dictionaries.losses import Loss, dictionary_loss
 from glasshouse.interpret.dictionaries.resampling import resample
 
@@ -95,11 +102,17 @@ class DictionaryTrainer:
         """Begin; `load_state_dict` goes on where another trainer stopped."""
         self.dictionary, self.config, self.step = dictionary, config, 0
         self._parameters = [p for p in dictionary.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(
-            self._parameters, lr=config.lr, betas=config.betas, fused=True
-        )
         device = dictionary.decoder.device
+        self._is_cuda = device.type == "cuda"
+        # On a GPU the rate is a tensor, so that a recorded step can be given another one.
+        lr = torch.tensor(config.lr, device=device) if self._is_cuda else config.lr
+        self.optimizer = torch.optim.Adam(
+            self._parameters, lr=lr, betas=config.betas, fused=True, capturable=self._is_cuda
+        )
         self.silent_rows = torch.zeros(dictionary.num_latents, dtype=torch.long, device=device)
+        self._sparsity = torch.ones((), device=device)
+        self._recorded: dict[tuple[int, ...], GraphedStep] = {}
+        self._ordinary_steps = 0
 
     @property
     def dead(self) -> Tensor:
@@ -114,18 +127,13 @@ class DictionaryTrainer:
         """
         inputs, targets = self._scaled(batch)
         num_dead = self._check(inputs, targets)
-        lr, sparsity = self.config.lr_at(self.step), self.config.sparsity_at(self.step)
-        dead = self.dead if num_dead else None
-        loss = dictionary_loss(self.dictionary, inputs, targets, sparsity=sparsity, dead=dead)
-        self._update(loss, lr)
-        self.silent_rows += len(inputs)
-        self.silent_rows.masked_fill_(loss.active, 0)
+        lr = self.config.lr_at(self.step)
+        self._set_rates(lr, self.config.sparsity_at(self.step))
+        loss, figures = self._step_for(inputs, num_dead)(inputs, targets)
         self.step += 1
         every = self.config.resample_every
         if every is not None and self.step % every == 0 and len(self.dead):
             resample(self, inputs, targets, loss)
-        variance = (targets - targets.mean(dim=0)).square().sum(dim=1).mean()
-        figures = torch.stack([loss.total.detach(), loss.error / variance, loss.l0])
         total, unexplained, l0 = figures.tolist()
         return DictionaryStep(
             step=self.step,
@@ -136,7 +144,42 @@ class DictionaryTrainer:
             lr=lr,
         )
 
-    def _update(self, loss: Loss, lr: float) -> None:
+    def _step_for(self, inputs: Tensor, num_dead: int) -> Take:
+        """How to take the next step: as ever, or as a recording of it where that is possible."""
+        dead = self.dead if num_dead else None
+        can_record = self._is_cuda and not isinstance(self.dictionary.config.kind, BatchTopK)
+        if not can_record or dead is not None or self._ordinary_steps < STEPS_BEFORE:
+            self._ordinary_steps += 1
+            return lambda inputs, targets: self._take(inputs, targets, dead)
+        shape = tuple(inputs.shape)
+        if shape not in self._recorded:
+
+            def record(inputs: Tensor, targets: Tensor) -> tuple[Loss, Tensor]:
+                step = record_step(lambda i, t: self._take(i, t, None), inputs, targets)
+                self._recorded = {shape: step}
+                return step(inputs, targets)
+
+            return record
+        return self._recorded[shape]
+
+    def _take(self, inputs: Tensor, targets: Tensor, dead: Tensor | None) -> tuple[Loss, Tensor]:
+        """Change the weights; return the loss, and its figures in one tensor."""
+        loss = dictionary_loss(self.dictionary, inputs, targets, sparsity=self._sparsity, dead=dead)
+        self._update(loss)
+        self.silent_rows += len(inputs)
+        self.silent_rows.masked_fill_(loss.active, 0)
+        variance = (targets - targets.mean(dim=0)).square().sum(dim=1).mean()
+        return loss, torch.stack([loss.total.detach(), loss.error / variance, loss.l0])
+
+    def _set_rates(self, lr: float, sparsity: float) -> None:
+        self._sparsity.fill_(sparsity)
+        for group in self.optimizer.param_groups:
+            if self._is_cuda:
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+
+    def _update(self, loss: Loss) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
         decoder = self.dictionary.decoder
@@ -148,8 +191,6 @@ class DictionaryTrainer:
                 decoder.grad.sub_(along * decoder)
             if self.config.clip is not None:
                 torch.nn.utils.clip_grad_norm_(self._parameters, self.config.clip)
-            for group in self.optimizer.param_groups:
-                group["lr"] = lr
             self.optimizer.step()
             if self.dictionary.has_unit_decoder:
                 decoder.copy_(normalize(decoder, dim=1))
@@ -222,6 +263,8 @@ class DictionaryTrainer:
             moments = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
             if moments:
                 self.optimizer.state[parameter] = {k: v.clone() for k, v in moments.items()}
+        self._recorded.clear()
+        self._ordinary_steps = 0
         self.silent_rows.copy_(state["silent_rows"])
         self.step = int(state["step"])
 
