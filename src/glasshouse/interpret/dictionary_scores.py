@@ -1,6 +1,5 @@
 """How good a dictionary of a running model is, on held-out texts and beside the truth if known.
 
-
 What it is scored against the truth with is scored beside it: the value's own axes, which cost
 nothing to learn.
 """

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from glasshouse.cli.look import inside, probe, train_sae
+from glasshouse.cli.look import features, inside, probe, steer, train_sae
 
 _INSIDE = "MODEL"
 """The verb that nobody names: no model is called so in earnest, and it is in no list."""
@@ -63,4 +63,6 @@ app = typer.Typer(
 _PANEL = "Verbs, with --help of their own"
 app.command(_INSIDE)(inside.look)
 app.command("train-sae", rich_help_panel=_PANEL)(train_sae.train_sae)
+app.command("features", rich_help_panel=_PANEL)(features.features)
+app.command("steer", rich_help_panel=_PANEL)(steer.steer)
 app.command("probe", rich_help_panel=_PANEL)(probe.probe)

@@ -1,5 +1,6 @@
 """What the verbs of `look` share: the model, the texts that it is read on, and the value."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,12 @@ from glasshouse.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from glasshouse.interpret.dictionaries import Dictionary
     from glasshouse.interpret.texts import Texts
     from glasshouse.models import LanguageModel
 else:
     # all import torch, which `--help` has no time for
-    LanguageModel = Tensor = Texts = Any
+    Dictionary = LanguageModel = Tensor = Texts = Any
 
 Model = Annotated[
     str,
@@ -60,25 +62,49 @@ HeldOutTokens = Annotated[
 
 
 def open_subject(
-    model: str, text: Path | None, *, tokens: int, value: str | None = None
+    model: str,
+    text: Path | None,
+    *,
+    tokens: int,
+    value: str | None = None,
+    coder: tuple[Dictionary, str, Path] | None = None,
 ) -> tuple[LanguageModel, Texts]:
     """Load a model and the texts that it is read on.
 
+    Args:
+        model: As the user named it.
+        text: What to read; None: what the run was grown on.
+        tokens: Held-out tokens, at most.
+        value: One that will be read.
+        coder: A dictionary that must fit, the value that it encodes, and its folder.
+
     Raises:
-        InputError: If there is no such value, or no text.
+        InputError: If there is no such value, a dictionary does not fit it, or there is no text.
     """
-    from glasshouse.interpret.texts import texts_of, texts_of_file
     from glasshouse.models import LanguageModel
 
     loaded = LanguageModel.load(model)
     if value is not None:
         check_value(loaded, value)
+    if coder is not None:
+        check_fits(loaded, *coder)
+    return loaded, texts_for(loaded, model, text, tokens=tokens)
+
+
+def texts_for(model: LanguageModel, where: str, text: Path | None, *, tokens: int) -> Texts:
+    """The texts that a model is read on.
+
+    Raises:
+        InputError: If there is none.
+    """
+    from glasshouse.interpret.texts import texts_of, texts_of_file
+
     if text is not None:
-        texts = texts_of_file(loaded, text, held_out_tokens=tokens)
+        texts = texts_of_file(model, text, held_out_tokens=tokens)
     else:
-        texts = texts_of(loaded, model, held_out_tokens=tokens)
+        texts = texts_of(model, where, held_out_tokens=tokens)
     talk(f"reading {texts.origin}: {texts.held_out.numel():,} held-out tokens")
-    return loaded, texts
+    return texts
 
 
 def check_value(model: LanguageModel, value: str) -> None:
@@ -92,6 +118,49 @@ def check_value(model: LanguageModel, value: str) -> None:
         raise InputError(
             f"--value {value} has the axes {' '.join(axes)} and so no row a token; "
             "name one that begins with batch pos, such as blocks.0.resid_post"
+        )
+
+
+def load_fitting(folder: Path, value: str | None) -> tuple[Dictionary, str]:
+    """A dictionary, and the name of the value that it encodes.
+
+    Raises:
+        RunError: If the folder holds none.
+        InputError: If it was made for another value, or says none and none is given.
+    """
+    from glasshouse.interpret.dictionaries import load_dictionary
+
+    coder = load_dictionary(folder)
+    made_for = own_name(coder.config.value)
+    if value is not None and made_for and value != made_for:
+        raise InputError(f"{folder} was made for {made_for}, not for {value}; name that value")
+    name = value or made_for
+    if not name:
+        raise InputError(f"{folder} does not say what value it encodes; give --value NAME")
+    if not coder.config.is_autoencoder:
+        raise InputError(f"{folder} rebuilds another value than it reads; give an autoencoder")
+    return coder, name
+
+
+def own_name(name: str) -> str:
+    """Our name of a value that others may call by a hook's: `blocks.3.hook_resid_post`."""
+    plain = name.replace("hook_", "")
+    return plain.replace(".mlp_out", ".mlp.out").replace(".attn_out", ".attn.out")
+
+
+def check_fits(model: LanguageModel, coder: Dictionary, value: str, folder: Path) -> None:
+    """Refuse a dictionary that reads values of another width.
+
+    Raises:
+        InputError: If it does, or there is no such value.
+    """
+    check_value(model, value)
+    sizes = [size for size in model.graph().value(value).shape[2:] if isinstance(size, int)]
+    width = math.prod(sizes)
+    if width != coder.config.d_in:
+        raise InputError(
+            f"{folder} reads values of width {coder.config.d_in}, and {value} has width {width}; "
+            "name the model and the value that it was learned from"
         )
 
 
