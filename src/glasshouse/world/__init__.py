@@ -11,6 +11,7 @@ phrases, prose        how facts are said and asked; documents as text for other 
 corpus, overlays      a mix of documents, and what a study lays over it
 ledger, probes, card  what a corpus said how often; exam questions with answers; the datasheet
 languages, emotions, toxicity, biases, arithmetic, repeats   what other documents draw from
+moods, mood_texts   states behind words: stories, dialogues and choices of which the truth is known
 blocks   random words in blocks that repeat: a small world of its own, with exact losses
 exact, families, features, activations   what is known of every token: entropy, features, vectors
 quirks, planting      habits to plant and to find again; overlays that plant them
