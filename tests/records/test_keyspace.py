@@ -4,6 +4,7 @@ import pytest
 from tests.records.store.shop import SHOP, Order
 
 from glasshouse.errors import EngineError
+from glasshouse.records.directory import Interned
 from glasshouse.records.engines import open_engine, transact
 from glasshouse.records.keyspace import KeySpace, KeySpaceDirectory
 from glasshouse.records.store.database import Database
@@ -114,3 +115,57 @@ class TestSubspace:
         assert space == Subspace(("a",), b"raw")
         with pytest.raises(EngineError, match="is not in"):
             space.unpack(b"other")
+
+
+class TestInternedDirectories:
+    """Long texts, short keys."""
+
+    LONG = "the laboratory of a university with a very long name"
+
+    @pytest.fixture
+    def place(self):
+        names = Interned(Subspace(("names",)))
+        space = KeySpace(
+            KeySpaceDirectory(
+                "tenant", str, interned=names, children=(KeySpaceDirectory("store", int),)
+            ),
+            raw_prefix=b"\x15\x63",
+        )
+        return space.path("tenant", self.LONG).add("store", 3)
+
+    def test_make_keys_short(self, place):
+        """And are the same place for every process."""
+        engine = open_engine("memory:")
+        key = transact(engine, lambda t: place.subspace(t).key)
+        assert len(key) <= 8
+        assert transact(engine, lambda t: place.subspace(t).key) == key
+
+    def test_are_listed_and_resolved_by_their_texts(self, place):
+        """Numbers are nobody's business."""
+        engine = open_engine("memory:")
+        transact(engine, lambda t: t.set(place.subspace(t).pack(("x",)), b"1"))
+        key = transact(engine, lambda t: place.subspace(t).pack(("x",)))
+        found, rest = transact(engine, lambda t: place.space.resolve(key, t))
+        assert found.to_tuple() == (self.LONG, 3)
+        assert rest == ("x",)
+        above = place.space.path("tenant", self.LONG)
+        listed = transact(engine, lambda t: list(above.list(t, "store")))
+        assert [path.to_tuple() for path in listed] == [(self.LONG, 3)]
+        transact(engine, above.delete)
+        assert not transact(engine, above.has_data)
+
+    def test_hold_a_store(self, place):
+        """Written through one handle, read through another."""
+        database = Database(open_engine("memory:"))
+        order = Order(id=7, customer="mira", price=2.0)
+        database.store(SHOP, place).run(lambda store: store.save(order))
+        assert database.store(SHOP, place).read(lambda store: store.load(Order, 7)) == order
+
+    def test_need_a_transaction_and_text(self, place):
+        """Or nobody could look the number up."""
+        with pytest.raises(EngineError, match="give a transaction"):
+            place.subspace()
+        with pytest.raises(EngineError, match="only text"):
+            KeySpaceDirectory("n", int, interned=Interned(Subspace(("names",))))
+        with pytest.raises(EngineError, match="cannot be told apart"):
+            KeySpace(place.space.directories[0], KeySpaceDirectory("number", int))

@@ -24,6 +24,7 @@ query         queries, plans, cursors, continuations
 building      building indexes while others write
 operations    stats, scrub, repair, backup, restore
 keyspace      places with names
+directory     names kept in the database, with short prefixes; FoundationDB's directory layer
 tuples        values as bytes that sort as they do
 subspace      a part of the keys
 engines       memory, LMDB, PostgreSQL, FoundationDB behind one small interface
@@ -40,6 +41,12 @@ from glasshouse.records.building import (
     build_index,
     building_in_background,
     rebuild_index,
+)
+from glasshouse.records.directory import (
+    DirectoryLayer,
+    DirectorySubspace,
+    Interned,
+    PrefixAllocator,
 )
 from glasshouse.records.engines import Engine, Mutation, Transaction, open_engine, transact
 from glasshouse.records.expressions import (
@@ -135,10 +142,13 @@ __all__ = [
     "CountUpdatesIndex",
     "Cursor",
     "Database",
+    "DirectoryLayer",
+    "DirectorySubspace",
     "Engine",
     "FieldReference",
     "Index",
     "IndexState",
+    "Interned",
     "KeySpace",
     "KeySpaceDirectory",
     "KeySpacePath",
@@ -147,6 +157,7 @@ __all__ = [
     "MaxEverIndex",
     "MinEverIndex",
     "Mutation",
+    "PrefixAllocator",
     "Query",
     "RankIndex",
     "Record",

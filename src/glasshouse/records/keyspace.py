@@ -11,7 +11,8 @@
     database.store(schema, path)
 
 A path is the tuple of its values, so that all that lies under it is one range of keys: deleting a
-tenant is one range clear.
+tenant is one range clear. Where texts are long, `interned=Interned(Subspace(("names",)))` has keys
+hold a small number for each, which is looked up, and given, in the transaction that uses the path.
 
 Source:
     1901.04452, section 4, "key space"; `KeySpace`, `KeySpaceDirectory` and `KeySpacePath` of the
@@ -24,6 +25,7 @@ from typing import Any
 from uuid import UUID
 
 from glasshouse.errors import EngineError
+from glasshouse.records.directory.interning import Interned
 from glasshouse.records.engines.engine import Transaction
 from glasshouse.records.subspace import Subspace
 from glasshouse.records.tuples import end_of, pack, read_element, unpack
@@ -50,12 +52,16 @@ class KeySpaceDirectory:
     """str, int, float, bool, bytes, UUID or NoneType."""
     constant: Any = ANY
     """The only value it has; without, any of its kind."""
+    interned: Interned | None = None
+    """Where its texts are kept, if keys are to hold small numbers in their place."""
     children: tuple["KeySpaceDirectory", ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             kinds = ", ".join(kind.__name__ for kind in _KINDS)
             raise EngineError(f"directory {self.name!r} is of {self.kind}; it can be of {kinds}")
+        if self.interned is not None and self.kind is not str:
+            raise EngineError(f"directory {self.name!r} is interned, which only text can be")
         if self.constant is not ANY:
             self.check(self.constant)
         _refuse_alike(self.children, f"below directory {self.name!r}")
@@ -76,6 +82,27 @@ class KeySpaceDirectory:
     def has(self, value: Any) -> bool:
         """Whether a value may be one of the directory's."""
         return type(value) is self.kind and (self.constant is ANY or value == self.constant)
+
+    def stored(self, transaction: Transaction | None, value: Any) -> Any:
+        """What keys hold for a value: an interned text's number, which it is given here.
+
+        Raises:
+            EngineError: If a number is needed and there is no transaction to look it up in, or it
+                has none and the transaction may not write.
+        """
+        if self.interned is None:
+            return value
+        if transaction is None:
+            raise EngineError(
+                f"directory {self.name!r} is interned; give a transaction to look {value!r} up in"
+            )
+        return self.interned.number_of(transaction, value)
+
+    def read(self, transaction: Transaction | None, held: Any) -> Any:
+        """The value that keys hold something for, or `ANY` if it is none of this directory's."""
+        if self.interned is not None and transaction is not None and type(held) is int:
+            held = self.interned.text_of(transaction, held)
+        return held if self.has(held) else ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +130,13 @@ class KeySpacePath:
         return tuple(value for _, value in self.steps)
 
     def subspace(self, transaction: Transaction | None = None) -> Subspace:
-        """The keys at and below the place."""
-        return Subspace(self.to_tuple(), self.space.raw_prefix)
+        """The keys at and below the place.
+
+        Raises:
+            EngineError: If a directory is interned and no transaction is given.
+        """
+        held = [directory.stored(transaction, value) for directory, value in self.steps]
+        return Subspace(held, self.space.raw_prefix)
 
     def list(
         self, transaction: Transaction, name: str, *, after: Any = ANY
@@ -122,26 +154,29 @@ class KeySpacePath:
             EngineError: If there is no such directory.
         """
         directory = _find(self.children, name, str(self))
-        base = self.subspace().key
-        begin = base if after is ANY else end_of(pack((after,), base))
+        base = self.subspace(transaction).key
+        begin = base
+        if after is not ANY:
+            begin = end_of(pack((directory.stored(transaction, after),), base))
         while True:
             rows = transaction.get_range(begin, end_of(base), limit=1, snapshot=True)
             if not rows:
                 return
             key = rows[0][0]
-            value, end = read_element(key, len(base))
-            if directory.has(value):
+            held, end = read_element(key, len(base))
+            value = directory.read(transaction, held)
+            if value is not ANY:
                 yield self.add(name, value)
             begin = end_of(key[:end])
 
     def has_data(self, transaction: Transaction) -> bool:
         """Whether anything lies at or below the place."""
-        base = self.subspace().key
+        base = self.subspace(transaction).key
         return bool(transaction.get_range(base, end_of(base), limit=1))
 
     def delete(self, transaction: Transaction) -> None:
         """Remove everything at and below the place, by one range clear."""
-        base = self.subspace().key
+        base = self.subspace(transaction).key
         transaction.clear_range(base, end_of(base))
 
     def __str__(self) -> str:
@@ -169,20 +204,27 @@ class KeySpace:
         """
         return KeySpacePath(self, (_step(self.directories, name, value, "the top"),))
 
-    def resolve(self, key: bytes) -> tuple[KeySpacePath, tuple[Any, ...]]:
+    def resolve(
+        self, key: bytes, transaction: Transaction | None = None
+    ) -> tuple[KeySpacePath, tuple[Any, ...]]:
         """The longest path that a key lies under, and the values that follow it.
+
+        Args:
+            key: Any key.
+            transaction: Where interned texts are looked up.
 
         Raises:
             EngineError: If it lies under none.
         """
         at, directories, steps = len(self.raw_prefix), self.directories, []
         while at < len(key) and key.startswith(self.raw_prefix):
-            value, end = read_element(key, at)
-            found = next((one for one in directories if one.has(value)), None)
+            held, end = read_element(key, at)
+            read = ((one, one.read(transaction, held)) for one in directories)
+            found = next((step for step in read if step[1] is not ANY), None)
             if found is None:
                 break
-            steps.append((found, value))
-            directories, at = found.children, end
+            steps.append(found)
+            directories, at = found[0].children, end
         if not steps:
             raise EngineError(f"key {key!r} lies under no directory of this key space")
         return KeySpacePath(self, tuple(steps)), unpack(key, at)
@@ -214,7 +256,9 @@ def _refuse_alike(directories: tuple[KeySpaceDirectory, ...], where: str) -> Non
         for other in directories[:place]:
             if one.name == other.name:
                 raise EngineError(f"two directories {where} are named {one.name!r}")
-            same_kind = one.kind is other.kind
+            # Keys hold numbers for interned texts.
+            kinds = [int if each.interned is not None else each.kind for each in (one, other)]
+            same_kind = kinds[0] is kinds[1]
             if same_kind and (
                 one.constant is ANY or other.constant is ANY or one.constant == other.constant
             ):
