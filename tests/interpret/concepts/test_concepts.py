@@ -16,6 +16,7 @@ from glasshouse.interpret.activations import Activations
 from glasshouse.interpret.concepts import (
     ConceptVectors,
     add_share,
+    at_tokens,
     concept_clusters,
     concept_plane,
     concept_vectors,
@@ -245,6 +246,20 @@ class TestLexicon:
         assert kept.tolist() == [True, True, False, False, False, True]
         assert contains_any([3, 9], {9})
         assert not contains_any([3], {9})
+
+
+class TestAtTokens:
+    def test_changes_the_chosen_tokens_only(self):
+        """Of two texts of three tokens, the first of one and the last of the other."""
+        which = torch.tensor([[True, False, False], [False, False, True]])
+        changed = at_tokens(lambda value: value + 1, which)(torch.zeros(2, 3, 4))
+        assert torch.equal(changed, which[..., None].expand(2, 3, 4).float())
+
+    def test_refuses_texts_it_was_not_chosen_of(self):
+        """Tokens of other texts would be pushed by accident."""
+        push = at_tokens(lambda value: value, torch.ones(2, 3, dtype=torch.bool))
+        with pytest.raises(InputError, match=r"shape \(2, 3\)"):
+            push(torch.zeros(2, 4, 4))
 
 
 class TestSteering:

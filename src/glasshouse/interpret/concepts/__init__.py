@@ -26,6 +26,7 @@ from glasshouse.interpret.concepts.probes import (
 )
 from glasshouse.interpret.concepts.steering import (
     add_share,
+    at_tokens,
     mean_norm,
     random_directions,
     set_latents,
@@ -48,6 +49,7 @@ __all__ = [
     "Probe",
     "ProbeScore",
     "add_share",
+    "at_tokens",
     "concept_clusters",
     "concept_plane",
     "concept_vectors",

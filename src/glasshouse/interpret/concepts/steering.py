@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -62,6 +62,26 @@ def add_share(direction: Float[Tensor, " d_model"], strength: float, norm: float
         return value + shift.to(value)
 
     return change
+
+
+def at_tokens(change: Change, which: Bool[Tensor, "batch seq"]) -> Change:
+    """Change a value at some tokens of given texts, and leave it at the others.
+
+    Args:
+        change: What is done to the value.
+        which: True at the tokens of the texts that will be run.
+    """
+
+    def only_there(value: Tensor) -> Tensor:
+        if value.shape[:2] != which.shape:
+            raise InputError(
+                f"tokens are chosen of texts of shape {tuple(which.shape)}, and the value has "
+                f"{tuple(value.shape[:2])}; run the texts that they were chosen of"
+            )
+        shape = (*which.shape, *[1] * (value.ndim - 2))
+        return torch.where(which.to(value.device).view(shape), change(value), value)
+
+    return only_there
 
 
 def set_latents(
