@@ -244,6 +244,21 @@ class TestTraining:
         assert steps[-1].dead_share < 0.2
         assert (dictionary.encoder_bias > -10).all()
 
+    @pytest.mark.parametrize(
+        ("kind", "closed_by", "value"),
+        [(Gated(), "gate_bias", -100.0), (JumpReLU(), "log_threshold", 8.0)],
+    )
+    def test_opens_what_kept_dead_latents_closed(self, kind, closed_by, value):
+        """A new direction behind a closed gate, or under a threshold too high, is dead as well."""
+        config = DictionaryConfig(d_in=8, num_latents=16, kind=kind)
+        dictionary = Dictionary(config, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            getattr(dictionary, closed_by)[:4] = value
+        rows = torch.randn(256, 8, generator=torch.Generator().manual_seed(1))
+        options = DictionaryTrainingConfig(steps=2, dead_rows=256, resample_every=2)
+        list(train_dictionary(dictionary, [rows, rows], options))
+        assert (dictionary.encode(rows)[:, :4] > 0).any(dim=0).all()
+
     def test_keeps_directions_at_length_one_where_that_is_the_constraint(self):
         """And lets them be where it is not."""
         unit, free = make(TopK(k=3)), make(ReLU(penalty=0.5))

@@ -189,7 +189,7 @@ def _from_saelens(folder: Path) -> Dictionary:
     architecture = config.get("architecture", "standard")
     kinds: dict[str, Kind] = {
         "standard": ReLU(),
-        "topk": TopK(k=int(config.get("k", 1))),
+        "topk": TopK(k=max(int(config.get("k", 0)), 1)),
         "jumprelu": JumpReLU(),
         "gated": Gated(),
     }
@@ -197,6 +197,8 @@ def _from_saelens(folder: Path) -> Dictionary:
         raise InputError(
             f"{folder} is of SAELens' architecture {architecture!r}; there are {', '.join(kinds)}"
         )
+    if architecture == "topk" and not config.get("k"):
+        raise RunError(f"{folder / _SAELENS[0]} does not say how many latents are active (k)")
     for key in ("normalize_activations", "reshape_activations"):
         if config.get(key, "none") not in ("none", None):
             raise InputError(f"{folder} has {key}={config[key]!r}; fold it into the weights first")

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from glasshouse.interpret.dictionaries.kinds import Gated, JumpReLU
 from glasshouse.interpret.dictionaries.losses import Loss
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ def resample(
     writing = 1.0 if own.has_unit_decoder else float(own.decoder[living].norm(dim=1).mean())
     own.decoder[chosen] = normalize(targets[rows] - own.decoder_bias, dim=1) * writing
     own.encoder_bias[chosen] = 0
+    # What may have closed the latent must open as well, or it stays dead whatever it reads.
+    kind = own.config.kind
+    if isinstance(kind, Gated):
+        own.gate_bias[chosen] = 0
+        own.log_gain[chosen] = 0
+    if isinstance(kind, JumpReLU):
+        # Half of what its own row gives: a short new encoder row stays under the first threshold.
+        response = own.centred(inputs)[rows].norm(dim=1) * length
+        own.log_threshold[chosen] = (response / 2).clamp(1e-6, kind.first_threshold).log()
     if not own.is_tied:
         own.encoder[chosen] = normalize(own.centred(inputs)[rows], dim=1) * length
     for parameter in trainer.optimizer.state:

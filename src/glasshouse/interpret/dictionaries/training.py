@@ -262,7 +262,10 @@ class DictionaryTrainer:
             prefix = f"adam.{number}."
             moments = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
             if moments:
-                self.optimizer.state[parameter] = {k: v.clone() for k, v in moments.items()}
+                # A state read from a file lies on the CPU, whatever device trained it.
+                device = parameter.device
+                kept = {k: v.to(device, copy=True) for k, v in moments.items()}
+                self.optimizer.state[parameter] = kept
         self._recorded.clear()
         self._ordinary_steps = 0
         self.silent_rows.copy_(state["silent_rows"])
