@@ -6,6 +6,8 @@ import pytest
 
 from glasshouse.errors import RunError
 from glasshouse.studies.base_model import STUDY, BaseModelConfig, tour
+from glasshouse.studies.base_model.grow import grow
+from glasshouse.studies.base_model.inside import inside, look_inside
 from glasshouse.studies.study import Figure, Findings, no_progress
 from glasshouse.training import ScheduleConfig, TrainConfig, WorldConfig
 
@@ -80,6 +82,29 @@ class TestBaseModel:
         """Measuring another model than the one asked for would be silent and wrong."""
         with pytest.raises(RunError, match="other settings"):
             STUDY.run(minute(steps=7), seed=2, progress=no_progress, workspace=workspace)
+
+    def test_looks_inside_where_asked(self, findings: Findings, workspace: Path, monkeypatch):
+        """A dictionary, its best and worst matches, a latent steered; learned once."""
+        monkeypatch.setattr("glasshouse.studies.base_model.inside._HELD_OUT", 4000)
+        monkeypatch.setattr("glasshouse.studies.base_model.inside._LATENTS", 32)
+        seeded = replace(minute().grow.train, seed=2)
+        grown = grow(replace(minute().grow, world_seed=2, train=seeded), workspace, no_progress)
+        found = look_inside(grown, workspace, steps=3, seed=2, progress=no_progress)
+        assert found is not None
+        told = inside(found)
+        assert [item.title for item in told.items] == [
+            "The dictionary",
+            "Best and worst matches with the truth",
+            f"Latent {found.latent} ({found.feature}), steered",
+        ]
+        written = workspace / "base-model-dictionary" / "dictionary.safetensors"
+        before = written.stat().st_mtime_ns
+        again = look_inside(grown, workspace, steps=3, seed=2, progress=no_progress)
+        assert again is not None
+        assert inside(again) == told
+        assert written.stat().st_mtime_ns == before
+        with pytest.raises(RunError, match="dictionary of other settings"):
+            look_inside(grown, workspace, steps=4, seed=2, progress=no_progress)
 
     def test_tells_the_same_twice(self, findings: Findings, tmp_path: Path):
         """Same seed, same claims: nothing may hang on the clock or the process."""

@@ -7,10 +7,13 @@ measured at the end, on texts it has not learned from; the world's truth is aske
 """
 
 import json
+import shlex
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,8 @@ from glasshouse.interpret.dictionaries import (
 from glasshouse.interpret.dictionaries.files import own_config
 from glasshouse.interpret.texts import SKIP, Texts
 from glasshouse.models import LanguageModel
+from glasshouse.notebook.importing import subject_of
+from glasshouse.provenance import source_commit, this_machine, versions
 
 RECORD, STEPS = "training.json", "steps.jsonl"
 """Beside the dictionary: how it came about and how good it is; one `DictionaryStep` a line."""
@@ -71,9 +76,31 @@ class DictionaryRunConfig:
                 raise InputError(f"{name}={getattr(self, name)} must be at least {lowest}")
 
 
+class Learning:
+    """The steps of a dictionary that is being learned; `close` it, or read it to the end."""
+
+    def __init__(
+        self, trainer: DictionaryTrainer, steps: Generator[DictionaryStep, None, None]
+    ) -> None:
+        """Use `learn_dictionary`."""
+        self._trainer, self._steps = trainer, steps
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """As it is now."""
+        return self._trainer.dictionary.eval()
+
+    def __iter__(self) -> Iterator[DictionaryStep]:
+        return self._steps
+
+    def close(self) -> None:
+        """Stop; what was kept last stays."""
+        self._steps.close()
+
+
 def learn_dictionary(
     model: LanguageModel, texts: Texts, out: Path, config: DictionaryRunConfig
-) -> Generator[DictionaryStep, None, Dictionary]:
+) -> Learning:
     """Learn a dictionary, or go on where an earlier attempt at the same one was killed.
 
     Args:
@@ -82,17 +109,26 @@ def learn_dictionary(
         out: The folder that `write_dictionary` will make; it must not exist.
         config: Which dictionary.
 
-    Yields:
-        One record a step, those of an earlier attempt left out.
-
     Returns:
-        The dictionary.
+        One record a step, those of an earlier attempt left out; and the dictionary.
 
     Raises:
         InputError: If `out` is taken, another dictionary is being learned for it, or the value is
             constant or not finite.
     """
     trainer, done = _begun(model, texts, out, config)
+    return Learning(trainer, _steps(model, texts, out, config, trainer, done))
+
+
+def _steps(
+    model: LanguageModel,
+    texts: Texts,
+    out: Path,
+    config: DictionaryRunConfig,
+    trainer: DictionaryTrainer,
+    done: list[DictionaryStep],
+) -> Generator[DictionaryStep, None, None]:
+    """Take the steps that are left, and keep everything after each stretch."""
     first = len(done) // config.save_every
     stretches = -(-config.training.steps // config.save_every)
     for number in range(first, stretches):
@@ -103,7 +139,6 @@ def learn_dictionary(
                 done.append(step)
                 yield step
         _keep(out, trainer, done)
-    return trainer.dictionary.eval()
 
 
 def write_dictionary(dictionary: Dictionary, out: Path, record: dict[str, Any]) -> None:
@@ -125,6 +160,56 @@ def write_dictionary(dictionary: Dictionary, out: Path, record: dict[str, Any]) 
         shutil.copy(kept_in(out) / STEPS, draft / STEPS)
         (draft / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     shutil.rmtree(kept_in(out), ignore_errors=True)
+
+
+def dictionary_record(
+    config: DictionaryRunConfig,
+    texts: Texts,
+    scores: dict[str, Any],
+    *,
+    model: str,
+    started: datetime,
+) -> dict[str, Any]:
+    """What `training.json` says: how a dictionary came about, and how good it is.
+
+    Args:
+        config: How it was learned.
+        texts: What the model read.
+        scores: JSON values.
+        model: What the user calls the model.
+        started: When learning began, with its time zone.
+    """
+    return {
+        "format": 1,
+        "model": model,
+        "subject": subject_of(model),
+        "texts": texts.origin,
+        "config": recorded_config(config),
+        "scores": scores,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": (datetime.now(UTC) - started).total_seconds(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "commit": source_commit(),
+        "versions": versions(),
+        "machine": asdict(this_machine()),
+    }
+
+
+def recorded_config(of: DictionaryRunConfig | Path) -> dict[str, Any]:
+    """A configuration as JSON values, or the one that a dictionary's folder says.
+
+    Raises:
+        RunError: If the folder does not say one.
+    """
+    if isinstance(of, DictionaryRunConfig):
+        plain = {**asdict(of), "kind": own_config(_shape(1, of))["kind"]}
+        return json.loads(json.dumps(plain))
+    try:
+        return json.loads((of / RECORD).read_text())["config"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{of / RECORD} does not say how the dictionary was learned: {error!r}"
+        ) from None
 
 
 def refuse_taken(out: Path) -> None:
@@ -153,13 +238,7 @@ def _begun(
 ) -> tuple[DictionaryTrainer, list[DictionaryStep]]:
     """A trainer at its first step, or at the last that was kept."""
     refuse_taken(out)
-    plan = {
-        **asdict(config),
-        "kind": own_config(_shape(1, config))["kind"],
-        "texts": texts.origin,
-        "windows": len(texts.learn),
-    }
-    plan = json.loads(json.dumps(plan))
+    plan = {**recorded_config(config), "texts": texts.origin, "windows": len(texts.learn)}
     path = kept_in(out) / _PLAN
     if path.is_file() and json.loads(path.read_text()) != plan:
         raise InputError(

@@ -24,7 +24,7 @@ from glasshouse.interpret.dictionaries.metrics import (
 from glasshouse.interpret.texts import SKIP, Texts
 from glasshouse.models import LanguageModel
 
-_SPLICED_WINDOWS = 160
+_SPLICED_WINDOWS = 48
 """Windows that the model reads with the reconstruction in the value's place."""
 
 

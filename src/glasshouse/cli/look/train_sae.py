@@ -1,7 +1,6 @@
 """`glasshouse look train-sae`: learn a dictionary of a value, and say how good it is."""
 
 import shlex
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,7 +68,7 @@ def train_sae(
         int, typer.Option(parser=least(1), metavar="N", help="Optimizer steps.")
     ] = 2000,
     text: TextPath = None,
-    tokens: HeldOutTokens = 100_000,
+    tokens: HeldOutTokens = 50_000,
     seed: Seed = 0,
     settings: Settings = None,
     notebook: NotebookUrl = None,
@@ -151,13 +150,10 @@ def _learn(
         progress_bar(f"a dictionary of {config.value}") as bar,
         closing(learn_dictionary(loaded, texts, out, config)) as learning,
     ):
-        while True:
-            try:
-                step = next(learning)
-            except StopIteration as ended:
-                return ended.value
+        for step in learning:
             told = f"explained {step.explained_variance:.3f}, L0 {step.l0:.1f}"
             bar(step.step, total, f"{told}, dead {step.dead_share:.0%}")
+    return learning.dictionary
 
 
 def _finish(
@@ -172,32 +168,12 @@ def _finish(
     json: bool,
 ) -> None:
     """Score the dictionary, write it, and say how good it is."""
-    from dataclasses import asdict
-
-    from glasshouse.interpret.dictionaries.files import own_config
-    from glasshouse.interpret.dictionary_run import write_dictionary
+    from glasshouse.interpret.dictionary_run import dictionary_record, write_dictionary
     from glasshouse.interpret.dictionary_scores import measure_dictionary
-    from glasshouse.notebook.importing import subject_of
-    from glasshouse.report import gather_provenance
 
     talk("scoring it on held-out text")
     scores = measure_dictionary(loaded, texts, dictionary, config.value)
-    command = shlex.join(["glasshouse", *sys.argv[1:]])
-    provenance = gather_provenance(command=command, started=started)
-    record = {
-        "format": 1,
-        "model": model,
-        "subject": subject_of(model),
-        "texts": texts.origin,
-        "config": {**asdict(config), "kind": own_config(dictionary.config)["kind"]},
-        "scores": scores.plain(),
-        "started": started.isoformat(timespec="seconds"),
-        "command": command,
-        "seconds": provenance.seconds,
-        "commit": provenance.commit,
-        "versions": provenance.versions,
-        "machine": asdict(provenance.machine),
-    }
+    record = dictionary_record(config, texts, scores.plain(), model=model, started=started)
     write_dictionary(dictionary, out, record)
     if json:
         json_line({"path": shown_path(out), **record["scores"]})

@@ -19,16 +19,20 @@ class BaseModelConfig:
     """Held-out documents of each kind that are read for the loss by kind."""
     num_requests: int = 240
     """Requests of users that the model answers."""
+    dictionary_steps: int = 0
+    """Steps in which a dictionary of the grown model is learned; 0 leaves that chapter out."""
 
     def __post_init__(self) -> None:
         for name in ("num_questions", "num_documents", "num_requests"):
             if (getattr(self, name) or 10) < 10:
                 raise InputError(f"{name}={getattr(self, name)} must be at least 10")
+        if self.dictionary_steps < 0:
+            raise InputError(f"dictionary_steps={self.dictionary_steps} must not be negative")
 
 
 def tour() -> BaseModelConfig:
-    """Return about a million parameters and three million tokens, for the tour."""
-    return BaseModelConfig(grow=_grow(steps=1500))
+    """Return a million parameters, three million tokens and a quick dictionary, for the tour."""
+    return BaseModelConfig(grow=_grow(steps=1500), dictionary_steps=300)
 
 
 def small() -> BaseModelConfig:
@@ -38,7 +42,7 @@ def small() -> BaseModelConfig:
 
 def paper() -> BaseModelConfig:
     """Return twelve million tokens, at which the exam formats should emerge."""
-    return BaseModelConfig(grow=_grow(steps=6000))
+    return BaseModelConfig(grow=_grow(steps=6000), dictionary_steps=2000)
 
 
 def _grow(*, steps: int) -> WorldConfig:

@@ -6,6 +6,7 @@ from pathlib import Path
 from glasshouse.studies.base_model.config import BaseModelConfig, paper, small, tour
 from glasshouse.studies.base_model.gates import judge_gates
 from glasshouse.studies.base_model.grow import grow
+from glasshouse.studies.base_model.inside import inside, look_inside
 from glasshouse.studies.base_model.measure import measure
 from glasshouse.studies.base_model.sections import sections
 from glasshouse.studies.catalogue import STUDIES
@@ -21,13 +22,19 @@ def run(config: BaseModelConfig, *, seed: int, progress: Progress, workspace: Pa
     train = replace(config.grow.train, seed=seed)
     grown = grow(replace(config.grow, world_seed=seed, train=train), workspace, progress)
     measured = measure(grown, config, seed, progress)
+    chapters = sections(grown, measured)
+    if config.dictionary_steps:
+        found = look_inside(
+            grown, workspace, steps=config.dictionary_steps, seed=seed, progress=progress
+        )
+        chapters += () if found is None else (inside(found),)
     claims = judge_gates(measured, grown.world, stream(seed, "base-model intervals"))
     told = measured.answers["open-qa", "none"]
     known = told.where(told.exposures >= 128)
     right = float(known.is_right.mean()) if len(known) else float("nan")
     return Findings(
         claims=tuple(claims),
-        sections=sections(grown, measured),
+        sections=chapters,
         headline=f"A model grown on {grown.steps[-1].tokens / 1e6:.1f} million tokens answers "
         f"{right:.0%} of questions about facts that it was told 128 times or more, and "
         f"{float(measured.answers['open-qa', 'unknown-test'].is_right.mean()):.0%} of those about "
