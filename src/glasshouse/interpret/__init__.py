@@ -15,6 +15,9 @@
 - `features/`: single latents of a dictionary: what they speak on, and what belongs to them
 - `autointerp/`: what a latent means, in words or as a rule, and how far that says what it does
 - `concepts/`: directions that stand for something: found, tested, pushed along
+- `texts`: a run's own texts or a file's, with the truth of those that are measured on
+- `dictionary_run`: a dictionary learned from a running model; `dictionary_scores`: how good it is
+- `pushes`, `probing`: a push and a probe, each beside what means nothing
 - `subject`: a LanguageModel, a bare network or a graph; `weights`: maps of heads, norms folded in
 """
 

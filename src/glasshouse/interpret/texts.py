@@ -113,14 +113,17 @@ def texts_of_file(
         TextError: If it is missing, empty or not UTF-8.
         InputError: If it is shorter than a few windows.
     """
-    train, other = split_documents(read_documents(path))
-    context = min(model.network.config.context, _LONGEST)
-    parts = [TokenShards.pack(encode_documents(part, model.tokenizer)) for part in (train, other)]
-    context = min(context, parts[1].num_tokens - 1, parts[0].num_tokens - 1)
+    encoded = [
+        list(encode_documents(part, model.tokenizer))
+        for part in split_documents(read_documents(path))
+    ]
+    counts = [sum(len(document.ids) for document in part) for part in encoded]
+    context = min(model.network.config.context, _LONGEST, counts[0] - 1, counts[1] - 1)
     if context < 4:
         raise InputError(
-            f"{path} is too short: {parts[1].num_tokens} tokens of it are held out; give more text"
+            f"{path} is too short: {counts[1]} tokens of it are held out; give more text"
         )
+    parts = [TokenShards.pack(part) for part in encoded]
     return Texts(
         origin=str(path),
         learn=Windows(parts[0], context),

@@ -2,6 +2,8 @@
 
 - `sheet`: what a page says of a latent
 - `page`: a sheet as HTML
+- `gather`: the sheets of a dictionary of a running model
+- `remember`: sheets as records of the notebook
 - `write`: many pages and their index in one folder, whole or absent
 """
 
