@@ -53,6 +53,21 @@ _CARDS = (
         },
         where="glasshouse.studies.induction_heads:STUDY",
     ),
+    StudyCard(
+        name="emotion-concepts",
+        title="Emotion concepts, as latent states of a text",
+        paper=Paper(
+            citation='"Emotion Concepts and their Function in a Large Language Model", 2026',
+            arxiv="2604.07729",
+        ),
+        summary="Do vectors of latent states follow who is writing, predict what is preferred, and "
+        "move what is done?",
+        presets={
+            "small": "2 CPU cores, about 5 minutes",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.emotion_concepts:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}

@@ -2,8 +2,8 @@
 
 Every text is one start token and `world.length` more. Stories have one writer; dialogues a user and
 an assistant, whose state follows from the user's as the manner says that stands before; in a
-masked reply the state shows in no word, yet decides what is done. Further kinds are dialogues about
-a number or an item, and rows of choices between two items.
+masked reply the state shows in no word, yet decides what is done. Further kinds are
+rows of short exchanges about a number or an item, and rows of choices between two items.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,11 @@ SHORTEST = 10
 LONGEST = 20
 """Most words of it."""
 
-ROW = 5
+CHOSEN = 5
 """Tokens of one choice: asked, two items, a sign, what was picked."""
+
+ASKED = 8
+"""Tokens of one short exchange: a mark, two of the user's, a mark, and the reply."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +92,7 @@ def dialogues(
     user: np.ndarray | None = None,
     reply: np.ndarray | None = None,
     hide: bool | None = None,
-    masked: float = 0.2,
+    masked: float = 0.3,
     act: str | None = None,
 ) -> MoodTexts:
     """A user and an assistant; the assistant's state follows as the manner says.
@@ -136,7 +139,7 @@ def measures(
     template: int | None = None,
     number: int | None = None,
 ) -> MoodTexts:
-    """A user names a number, and the assistant's state follows from it by chance.
+    """Rows of a user who names a number and an assistant whose state follows from it by chance.
 
     Args:
         world: Its words.
@@ -145,67 +148,85 @@ def measures(
         template: Which of `TEMPLATES`, or one past the last for a number that says nothing; None:
             any of them.
         number: From 0 to 9; None: any.
+
+    Returns:
+        Texts whose `reply` has a state for every row, `text row`.
     """
-    idle = len(TEMPLATES)
-    which = rng.integers(idle + 1, size=count) if template is None else np.full(count, template)
-    numbers = rng.integers(NUMBERS, size=count) if number is None else np.full(count, number)
+    idle, shape = len(TEMPLATES), (count, _rows(world, ASKED))
+    which = rng.integers(idle + 1, size=shape) if template is None else np.full(shape, template)
+    numbers = rng.integers(NUMBERS, size=shape) if number is None else np.full(shape, number)
     high, low = (np.array([STATES.index(pair[i]) for pair in TEMPLATES] + [0]) for i in (0, 1))
-    is_high = rng.random(count) < (2 * numbers + 1) / (2 * NUMBERS)
+    is_high = rng.random(shape) < (2 * numbers + 1) / (2 * NUMBERS)
     answers = np.where(is_high, high[which], low[which])
-    answers = np.where(which == idle, rng.integers(len(STATES), size=count), answers)
+    answers = np.where(which == idle, rng.integers(len(STATES), size=shape), answers)
     asked = np.where(which == idle, world.id("<idle>"), world.id("<count0>") + which)
-    said = np.stack([asked, world.id("0") + numbers], axis=1)
-    return _about(world, said, answers, rng)
+    return _asked(world, np.stack([asked, world.id("0") + numbers], axis=2), answers, rng)
 
 
 def feelings(world: MoodWorld, count: int, rng: np.random.Generator) -> MoodTexts:
-    """A user asks about an item; in four of five texts the assistant is in the item's state."""
-    items = rng.integers(world.items, size=count)
-    is_own = rng.random(count) < 0.8
-    answers = np.where(is_own, world.item_states()[items], rng.integers(len(STATES), size=count))
-    said = np.stack([np.full(count, world.id("<feel>")), world.id("item0") + items], axis=1)
-    return _about(world, said, answers, rng)
+    """Rows of a user who asks about an item; the assistant is in its state four times in five."""
+    shape = (count, _rows(world, ASKED))
+    items = rng.integers(world.items, size=shape)
+    is_own = rng.random(shape) < 0.8
+    answers = np.where(is_own, world.item_states()[items], rng.integers(len(STATES), size=shape))
+    said = np.stack([np.full(shape, world.id("<feel>")), world.id("item0") + items], axis=2)
+    return _asked(world, said, answers, rng)
 
 
 def choices(world: MoodWorld, count: int, rng: np.random.Generator) -> MoodTexts:
     """Rows of choices between two items; the pleasanter one is likelier (`prefers`)."""
-    rows = -(-world.length // ROW)
-    first = rng.integers(world.items, size=(count, rows))
-    second = (first + rng.integers(1, world.items, size=(count, rows))) % world.items
+    shape = (count, _rows(world, CHOSEN))
+    first = rng.integers(world.items, size=shape)
+    second = (first + rng.integers(1, world.items, size=shape)) % world.items
     states = world.item_states()
-    is_first = rng.random((count, rows)) < prefers(states[first], states[second])
+    is_first = rng.random(shape) < prefers(states[first], states[second])
     item = world.id("item0")
-    ask, sign = (np.full((count, rows), world.id(name)) for name in ("<choose>", "<pick>"))
-    picked = item + np.where(is_first, first, second)
-    row = np.stack([ask, item + first, item + second, sign, picked], axis=2)
-    starts = np.full((count, 1), world.id("<start>"))
-    ids = np.concatenate([starts, row.reshape(count, -1)[:, : world.length]], axis=1)
+    ask, sign = (np.full(shape, world.id(name)) for name in ("<choose>", "<pick>"))
+    picked = np.where(is_first, world.id("<first>"), world.id("<second>"))
+    rows = np.stack([ask, item + first, item + second, sign, picked], axis=2)
     none = np.full(count, NO_STATE)
-    return MoodTexts(ids=ids, user=none, reply=none, switch=np.ones(count, dtype=int))
+    return MoodTexts(
+        ids=_begun(world, rows), user=none, reply=none, switch=np.ones(count, dtype=int)
+    )
 
 
 def mixed(world: MoodWorld, count: int, rng: np.random.Generator) -> np.ndarray:
     """Token ids of texts of all kinds in random order, as a model is trained on."""
-    counts = rng.multinomial(count, (0.25, 0.40, 0.10, 0.10, 0.15))
+    counts = rng.multinomial(count, (0.20, 0.45, 0.15, 0.10, 0.10))
     writers = (stories, dialogues, measures, feelings, choices)
     rows = [write(world, n, rng).ids for write, n in zip(writers, counts, strict=True) if n]
     return rng.permutation(np.concatenate(rows))
 
 
-def _about(
+def _asked(
     world: MoodWorld, said: np.ndarray, answers: np.ndarray, rng: np.random.Generator
 ) -> MoodTexts:
-    """A user says two tokens and no more; the assistant replies."""
-    count = len(said)
-    at = np.repeat(answers[:, None], world.length + 1, axis=1)
-    ids = world.draw_words(at, _topics(world, count, rng), _hidden(count, None, rng), rng)
-    ids[:, 0], ids[:, 1], ids[:, 4] = (
-        world.id(name) for name in ("<start>", "<user>", "<assistant>")
+    """Rows of two tokens by a user and a few words of reply, each row with a state of its own."""
+    count, rows = answers.shape
+    flat = answers.reshape(-1)
+    at = np.repeat(flat[:, None], ASKED, axis=1)
+    ids = world.draw_words(
+        at, _topics(world, len(flat), rng), _hidden(len(flat), None, rng), rng
+    ).reshape(count, rows, ASKED)
+    ids[:, :, 0], ids[:, :, 3] = world.id("<user>"), world.id("<assistant>")
+    ids[:, :, 1:3] = said
+    return MoodTexts(
+        ids=_begun(world, ids),
+        user=np.full(count, NO_STATE),
+        reply=answers,
+        switch=np.full(count, 4),
     )
-    ids[:, 2:4] = said
-    _finish(world, ids, answers, None, rng)
-    none = np.full(count, NO_STATE)
-    return MoodTexts(ids=ids, user=none, reply=answers, switch=np.full(count, 4))
+
+
+def _rows(world: MoodWorld, width: int) -> int:
+    """Rows that fill a text; the last may be cut off."""
+    return -(-world.length // width)
+
+
+def _begun(world: MoodWorld, rows: np.ndarray) -> np.ndarray:
+    """A start token and rows, `text row token`, up to the length of a text."""
+    starts = np.full((len(rows), 1), world.id("<start>"))
+    return np.concatenate([starts, rows.reshape(len(rows), -1)[:, : world.length]], axis=1)
 
 
 def _follow(user: np.ndarray, manner: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -81,7 +81,10 @@ MANNERS = ("<echo>", "<turn>", "<either>")
 """How a reply's state follows from the user's: the same; a quarter of the circle on; the same half
 of the time and otherwise any."""
 
-_MARKS = ("<start>", "<story>", "<user>", "<assistant>", "<feel>", "<choose>", "<pick>", "<idle>")
+_MARKS = (
+    *("<start>", "<story>", "<user>", "<assistant>", "<feel>", "<idle>"),
+    *("<choose>", "<pick>", "<first>", "<second>"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
