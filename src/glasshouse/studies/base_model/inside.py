@@ -24,16 +24,16 @@ from glasshouse.interpret.dictionary_run import (
 from glasshouse.interpret.dictionary_scores import DictionaryScores, measure_dictionary
 from glasshouse.interpret.features import collect_entries
 from glasshouse.interpret.pushes import Pushed, latent_direction, push_and_measure
-from glasshouse.interpret.texts import Texts, texts_of
+from glasshouse.interpret.texts import SKIP, Texts, texts_of
 from glasshouse.studies.base_model.grow import Grown
 from glasshouse.studies.study import Progress, Section, Table
 
 FOLDER = "base-model-dictionary"
 """The dictionary's folder in the study's workspace."""
 VALUE = "blocks.1.resid_post"
-_LATENTS, _ACTIVE, _HELD_OUT = 512, 12, 20_000
-_STRENGTHS = (0.0, 0.5, 1.0, 2.0, 5.0)
-_PROMPTS = ("<doc> Q :", "<doc> Human :", "<doc>")
+_LATENTS, _ACTIVE, _HELD_OUT = 512, 12, 16_000
+_STRENGTHS = (0.0, 1.0, 2.0, 5.0)
+_PROMPTS = ("<doc> Q :", "<doc> Human :")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def look_inside(
     """Learn a dictionary in `workspace`, or take the one that is there; score it, steer one latent.
 
     Returns:
-        None where no true feature is frequent enough to be scored.
+        None where no true feature is frequent enough to be scored, or none is found at all.
 
     Raises:
         RunError: If the folder holds a dictionary of other settings.
@@ -72,8 +72,8 @@ def look_inside(
     )
     texts = texts_of(grown.model, grown.run.folder, held_out_tokens=_HELD_OUT)
     dictionary, scores = _learned(grown, texts, workspace / FOLDER, config, progress)
-    if scores.ledger is None:
-        return None
+    if scores.ledger is None or not scores.ledger.f1.any():
+        return None  # and no latent is known to be active
     best = scores.ledger.best(1)[0]
     latent = int(scores.ledger.f1_latent[best])
     progress(steps, steps, f"steering latent {latent}")
@@ -112,7 +112,7 @@ def _push(
     grown: Grown, texts: Texts, dictionary: Dictionary, latent: int, seed: int
 ) -> tuple[tuple[str, ...], Pushed]:
     """Set a latent to more and more, and watch the words that it makes likelier."""
-    rows = harvest_all(grown.model, texts.held_out.tolist(), VALUE, skip=1)
+    rows = harvest_all(grown.model, texts.held_out.tolist(), VALUE, skip=SKIP)
     _, active = collect_entries(dictionary, rows[VALUE], latents=[latent]).of(latent)
     direction = latent_direction(dictionary, latent, float(active.max(initial=0.0)), seed=seed)
     effects = token_effects(grown.model, direction.vector[None])[0]
