@@ -40,7 +40,7 @@ def look(
         list[str] | None,
         typer.Option(
             metavar="ADDRESS",
-            help="A value, or pattern of values, to keep, as 'blocks.*.attn.z[head=5, pos=-1]'; "
+            help="A value, or pattern of values, to keep, as 'blocks.*.attn.z\\[head=5, pos=-1]'; "
             "may be given again. By default every attention pattern.",
         ),
     ] = None,
@@ -81,7 +81,7 @@ def look(
 
     [green]glasshouse look runs/book --prompt 'It was' --fetch 'blocks.*.attn.pattern'[/green]
 
-    [green]glasshouse look runs/book --prompt 'It was' --feed 'blocks.1.attn.z[head=2]=zero'[/green]
+    [green]glasshouse look runs/book --prompt 'It' --feed 'blocks.1.attn.z\\[head=2]=zero'[/green]
     """
     started = datetime.now(UTC)
     if names:
