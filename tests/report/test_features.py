@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -95,6 +96,16 @@ class TestRenderFeature:
         assert "concept=&lt;dog&gt;" in page
         assert "the word &lt;b&gt;" in page
         assert "<i>" not in page
+
+    def test_shows_a_dash_where_a_score_is_undefined(self):
+        """A latent that is active in all passages cannot be told from itself."""
+        score = sheets()[0].score
+        assert score is not None
+        undefined = replace(score, detection=float("nan"))
+        sheet = replace(sheets()[0], score=undefined)
+        page = render_feature(sheet, tokenizer(), model="m", value="v")
+        assert "<strong>–</strong>detection" in page
+        assert "nan" not in page
 
     def test_fetches_nothing(self):
         """It can be sent by mail."""
