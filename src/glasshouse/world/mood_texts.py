@@ -192,7 +192,7 @@ def choices(world: MoodWorld, count: int, rng: np.random.Generator) -> MoodTexts
 
 def mixed(world: MoodWorld, count: int, rng: np.random.Generator) -> np.ndarray:
     """Token ids of texts of all kinds in random order, as a model is trained on."""
-    counts = rng.multinomial(count, (0.20, 0.45, 0.15, 0.10, 0.10))
+    counts = rng.multinomial(count, (0.20, 0.45, 0.15, 0.10, 0.10)).tolist()
     writers = (stories, dialogues, measures, feelings, choices)
     rows = [write(world, n, rng).ids for write, n in zip(writers, counts, strict=True) if n]
     return rng.permutation(np.concatenate(rows))

@@ -210,13 +210,13 @@ def coordinates(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Valence and arousal of states; both 0 where there is none."""
     angle = 2 * math.pi * np.asarray(states) / len(STATES)
     is_real = np.asarray(states) != NO_STATE
-    return np.cos(angle) * is_real, np.sin(angle) * is_real
+    return np.asarray(np.cos(angle) * is_real), np.asarray(np.sin(angle) * is_real)
 
 
 def prefers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The chance that an item in the first state is chosen before one in the second."""
     gap = coordinates(first)[0] - coordinates(second)[0]
-    return 1 / (1 + np.exp(-4 * gap))
+    return np.asarray(1 / (1 + np.exp(-4 * gap)))
 
 
 def _numbered(stems: tuple[str, ...] | list[str], count: int) -> list[str]:
