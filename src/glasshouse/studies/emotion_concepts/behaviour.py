@@ -90,7 +90,7 @@ def measure(subject: Subject) -> Behaviour:
             )
             for strength in (strengths[0], strengths[-1])
         )
-        return list(high - low)
+        return (high - low).tolist()
 
     return Behaviour(
         doses=doses,
