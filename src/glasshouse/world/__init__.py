@@ -12,6 +12,7 @@ corpus, overlays      a mix of documents, and what a study lays over it
 ledger, probes, card  what a corpus said how often; exam questions with answers; the datasheet
 languages, emotions, toxicity, biases, arithmetic, repeats   what other documents draw from
 moods, mood_texts   states behind words: stories, dialogues and choices of which the truth is known
+topics, giving   sentences about topics; who gives what to whom
 blocks   random words in blocks that repeat: a small world of its own, with exact losses
 exact, families, features, activations   what is known of every token: entropy, features, vectors
 quirks, planting      habits to plant and to find again; overlays that plant them
