@@ -181,6 +181,17 @@ class TestPopulationConfig:
         assert [config.lr_scale(step) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
         assert config.lr_scale(6) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
 
+    def test_swings_back_up_when_cyclic(self):
+        """Zero after a swing, the peak after two, again and again, however long the run."""
+        config = PopulationConfig(steps=100, schedule="cyclic", swing_steps=10)
+        scales = [config.lr_scale(step) for step in (0, 5, 10, 20, 30, 60)]
+        assert scales == pytest.approx([1, 0.5, 0, 1, 0, 1])
+
+    def test_refuses_a_swing_of_no_length(self):
+        """A schedule that never falls is `constant`."""
+        with pytest.raises(InputError, match="swing_steps=0"):
+            PopulationConfig(steps=5, swing_steps=0)
+
     def test_refuses_a_warm_up_as_long_as_the_run(self):
         """The message names both."""
         with pytest.raises(InputError, match=r"warmup_steps=5 must lie in \[0, 5\)"):

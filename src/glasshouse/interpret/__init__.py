@@ -7,6 +7,7 @@
 - `patching`: values of one prompt in a run on another: activations, and paths between heads
 - `attribution`: all such patches at once, to first order, and the error of that
 - `edges`: what goes from one part to another: edge patching, EAP and EAP-IG
+- `monosemanticity`: neurons that speak for one feature alone, where the features are known
 - `direct`: a logit as the sum of what each part of the model adds to it
 - `lens`: what a model would predict if it stopped at a layer: logit lens and tuned lens
 - `metrics`: what an experiment measures

@@ -10,7 +10,7 @@
 - `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
 - `respondent`: anything that completes prompts
 - `huggingface`: checkpoints of transformers in and out; other architectures as they are; numerics
-- `superposition`: toy models whose features are known
+- `superposition`: toy models whose features are known; `feature_decoder`: neurons that read them
 """
 
 from glasshouse.models.cache import KeyValueCache, empty_cache

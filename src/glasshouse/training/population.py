@@ -31,14 +31,16 @@ PopulationLoss = Callable[[Parameters, Any], Tensor]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PopulationConfig:
-    """How a population is trained: AdamW, constant or cosine schedule."""
+    """How a population is trained: AdamW, with a constant, cosine or cyclic schedule."""
 
     steps: int
     """Optimizer steps."""
     peak_lr: float = 3e-3
     """Learning rate at its highest."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """Cosine decays to zero at the last step."""
+    schedule: Literal["cosine", "constant", "cyclic"] = "cosine"
+    """Cosine decays to zero at the last step; cyclic falls and rises again, over and over."""
+    swing_steps: int = 512
+    """Steps from peak to zero, and from zero to peak, of the cyclic schedule."""
     warmup_steps: int = 0
     """Steps spent rising linearly from zero."""
     weight_decay: float = 0.0
@@ -60,6 +62,8 @@ class PopulationConfig:
                 f"warmup_steps={self.warmup_steps} must lie in [0, {self.steps}); "
                 "shorten the warm-up or lengthen the run"
             )
+        if self.swing_steps < 1:
+            raise InputError(f"swing_steps={self.swing_steps} must be at least 1")
 
     def lr_scale(self, step: int) -> float:
         """The learning rate of a step (from 0) as a share of its peak."""
@@ -67,8 +71,8 @@ class PopulationConfig:
             return (step + 1) / self.warmup_steps
         if self.schedule == "constant":
             return 1.0
-        done = (step - self.warmup_steps) / (self.steps - self.warmup_steps)
-        return 0.5 * (1 + math.cos(math.pi * done))
+        fall = self.swing_steps if self.schedule == "cyclic" else self.steps - self.warmup_steps
+        return 0.5 * (1 + math.cos(math.pi * (step - self.warmup_steps) / fall))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
