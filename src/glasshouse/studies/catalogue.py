@@ -39,6 +39,22 @@ _CARDS = (
         where="glasshouse.studies.toy_superposition:STUDY",
     ),
     StudyCard(
+        name="engineered-monosemanticity",
+        title="Engineering monosemanticity in toy models",
+        paper=Paper(
+            citation="Jermyn, Schiefer & Hubinger 2022, "
+            '"Engineering Monosemanticity in Toy Models"',
+            arxiv="2211.09169",
+        ),
+        summary="Can training decide, at equal loss, whether a neuron stands for one feature or "
+        "for many?",
+        presets={
+            "small": "2 CPU cores, about 5 minutes",
+            "paper": "one GPU, a day",
+        },
+        where="glasshouse.studies.engineered_monosemanticity:STUDY",
+    ),
+    StudyCard(
         name="induction-heads",
         title="In-context learning and induction heads",
         paper=Paper(
