@@ -212,6 +212,15 @@ class TestTraining:
         assert torch.equal(again.decoder, whole.decoder)
         assert torch.equal(again.encoder_bias, whole.encoder_bias)
 
+    def test_keeps_gates_few(self):
+        """Lengths that could shrink while gains grow would leave the penalty nothing to hold."""
+        dictionary = make(Gated(penalty=2.0))
+        train(dictionary, 400)
+        found = measure_rebuilding(dictionary, rows(seed=9)[0])
+        assert torch.allclose(dictionary.decoder.norm(dim=1), torch.ones(32), atol=1e-5)
+        assert found.l0 < 4
+        assert found.explained_variance > 0.9
+
     def test_trains_several_as_each_alone(self):
         """One stream, other sizes and kinds."""
         together = [make(TopK(k=3)), make(ReLU(penalty=0.5), latents=16)]

@@ -102,7 +102,7 @@ class Dictionary(nn.Module):
     def has_unit_decoder(self) -> bool:
         """Whether training keeps decoder rows at length one."""
         kind = self.config.kind
-        return isinstance(kind, TopK | BatchTopK) or (
+        return isinstance(kind, TopK | BatchTopK | Gated) or (
             isinstance(kind, ReLU) and kind.decoder != "decoder-norm"
         )
 

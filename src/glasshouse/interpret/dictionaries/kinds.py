@@ -114,8 +114,8 @@ class Gated:
 
     Source:
         Rajamanoharan et al. 2024, "Improving dictionary learning with gated sparse autoencoders"
-        (2404.16014), section 3.2: tied up to a scale, with an auxiliary error of the gates through
-        a decoder that does not learn from it.
+        (2404.16014), section 3.2: tied up to a scale, decoder rows of length one, with an auxiliary
+        error of the gates through a decoder that does not learn from it.
     """
 
     penalty: float = 2.0

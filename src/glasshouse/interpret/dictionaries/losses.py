@@ -176,11 +176,16 @@ def _follow_threshold(dictionary: Dictionary, kind: BatchTopK, codes: Tensor) ->
 class _Jump(torch.autograd.Function):
     """x where it is above its threshold; the threshold learns through a kernel around itself."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, latents: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
-        ctx.save_for_backward(latents, threshold)
-        ctx.bandwidth = bandwidth
+    def forward(latents: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
         return latents * (latents > threshold)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        latents, threshold, ctx.bandwidth = inputs
+        ctx.save_for_backward(latents, threshold)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -193,11 +198,16 @@ class _Jump(torch.autograd.Function):
 class _Above(torch.autograd.Function):
     """Whether x is above its threshold, as a number; the threshold learns as above."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, latents: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
-        ctx.save_for_backward(latents, threshold)
-        ctx.bandwidth = bandwidth
+    def forward(latents: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
         return (latents > threshold).to(latents.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        latents, threshold, ctx.bandwidth = inputs
+        ctx.save_for_backward(latents, threshold)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -235,7 +245,7 @@ def _gated_loss(
     rebuilt = codes @ dictionary.decoder + dictionary.decoder_bias
     row_error = (rebuilt - targets).square().sum(dim=1)
     opened = gate.relu()
-    size = (opened @ dictionary.decoder.norm(dim=1)).mean()
+    size = opened.sum(dim=1).mean()
     frozen = opened @ dictionary.decoder.detach() + dictionary.decoder_bias.detach()
     by_gates = (frozen - targets).square().sum(dim=1).mean()
     total = row_error.mean() + sparsity * kind.penalty * size + by_gates
