@@ -3,6 +3,7 @@
 - `kinds`: what makes codes sparse: ReLU, TopK, BatchTopK, JumpReLU, Gated; Matryoshka prefixes
 - `dictionary`: the learned one: autoencoder, transcoder or crosscoder by what goes in and out
 - `training`: an iterator of steps; `losses` and `resampling` below it, `fused` below these
+- `population`: several at once, those of one shape as one
 - `files`: folders of our own, of SAELens and of sparsify
 - `baselines`: principal and independent components, factors, random directions, axes
 - `metrics/`: rebuilding, splicing, recovery, the ledger, families, probing, targeted ablation
@@ -21,11 +22,14 @@ from glasshouse.interpret.dictionaries.kinds import (
     ReLU,
     TopK,
 )
+from glasshouse.interpret.dictionaries.population import (
+    DictionaryPopulation,
+    train_dictionaries,
+)
 from glasshouse.interpret.dictionaries.training import (
     DictionaryStep,
     DictionaryTrainer,
     DictionaryTrainingConfig,
-    train_dictionaries,
     train_dictionary,
 )
 
@@ -35,6 +39,7 @@ __all__ = [
     "Coder",
     "Dictionary",
     "DictionaryConfig",
+    "DictionaryPopulation",
     "DictionaryStep",
     "DictionaryTrainer",
     "DictionaryTrainingConfig",

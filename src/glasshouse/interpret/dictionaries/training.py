@@ -4,11 +4,11 @@ The trainer knows rows, not where they come from: batches are whatever `shuffled
 `streamed_batches` yield, from memory, from shards or from a model that runs meanwhile.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -126,7 +126,8 @@ class DictionaryTrainer:
             InputError: If the batch does not fit, or is not finite or constant.
         """
         inputs, targets = self._scaled(batch)
-        num_dead = self._check(inputs, targets)
+        silent = (self.silent_rows >= self.config.dead_rows).sum()
+        (num_dead,) = refuse_ruinous(inputs, targets, self.step + 1, silent[None])
         lr = self.config.lr_at(self.step)
         self._set_rates(lr, self.config.sparsity_at(self.step))
         loss, figures = self._step_for(inputs, num_dead)(inputs, targets)
@@ -210,33 +211,6 @@ class DictionaryTrainer:
         targets = inputs if wanted is rows else wanted.to(device, dtype) * own.output_scale
         return inputs, targets
 
-    def _check(self, inputs: Tensor, targets: Tensor) -> int:
-        """Refuse rows that would ruin the weights; return how many latents are dead.
-
-        Everything that must be known before a step comes from a GPU in one piece.
-        """
-        asked = (
-            # A sum is finite only if all are, and one pass is all that this may cost.
-            inputs.sum().isfinite(),
-            targets.sum().isfinite(),
-            (targets == targets[0]).all(),
-            (self.silent_rows >= self.config.dead_rows).sum(),
-        )
-        are_finite, targets_are, are_equal, num_dead = torch.stack(
-            [one.long() for one in asked]
-        ).tolist()
-        if not (are_finite and targets_are):
-            what = "targets" if are_finite else "values"
-            raise InputError(
-                f"step {self.step + 1}: the {what} hold NaN or infinity; look for the run that "
-                "made them"
-            )
-        if len(targets) > 1 and are_equal:
-            raise InputError(
-                f"step {self.step + 1}: all rows are equal; there is nothing to tell apart"
-            )
-        return num_dead
-
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors."""
         state = {f"dictionary.{k}": v for k, v in self.dictionary.state_dict().items()}
@@ -302,24 +276,34 @@ def train_dictionary(
         yield own.train_on(batch)
 
 
-def train_dictionaries(
-    dictionaries: Sequence[Dictionary],
-    batches: Iterable[Batch],
-    config: DictionaryTrainingConfig,
-) -> Iterator[tuple[DictionaryStep, ...]]:
-    """Train several dictionaries on the same batches, so that a sweep runs the model once.
+def refuse_ruinous(
+    inputs: Float[Tensor, "batch d_in"],
+    targets: Float[Tensor, "batch d_out"],
+    step: int,
+    counts: Int[Tensor, " count"],
+) -> list[int]:
+    """Refuse rows that would ruin the weights; return some counts as numbers.
 
-    Each is trained as it would have been alone: they may differ in size, kind and seed.
+    Everything that must be known before a step comes from a GPU in one piece.
 
     Raises:
-        InputError: As `train_dictionary`; or if there is no dictionary.
+        InputError: If rows hold NaN or infinity, or are all equal.
     """
-    if not dictionaries:
-        raise InputError("there are no dictionaries to train")
-    trainers = [DictionaryTrainer(dictionary, config) for dictionary in dictionaries]
-    stream = iter(batches)
-    for _ in range(config.steps):
-        batch = next(stream, None)
-        if batch is None:
-            raise InputError(f"the rows have run out before {config.steps} steps; give more text")
-        yield tuple(trainer.train_on(batch) for trainer in trainers)
+    asked = (
+        # A sum is finite only if all are, and one pass is all that this may cost.
+        inputs.sum().isfinite(),
+        targets.sum().isfinite(),
+        (targets == targets[0]).all(),
+        *counts,
+    )
+    are_finite, targets_are, are_equal, *numbers = torch.stack(
+        [one.long() for one in asked]
+    ).tolist()
+    if not (are_finite and targets_are):
+        what = "targets" if are_finite else "values"
+        raise InputError(
+            f"step {step}: the {what} hold NaN or infinity; look for the run that made them"
+        )
+    if len(targets) > 1 and are_equal:
+        raise InputError(f"step {step}: all rows are equal; there is nothing to tell apart")
+    return numbers
