@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 from benchmarks.contest import OURS, Job, compete, contest_options, print_record
-from benchmarks.interpret.sae_trainers import TRAINERS, Rebuild, Step, present
+from benchmarks.interpret.sae_trainers import TRAINERS, Trained, present
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -49,7 +49,7 @@ def main() -> None:
     print(json.dumps({"unexplained_after_steps": losses, "memory_growth_mb": held}))
 
 
-def make(name: str, device: str) -> tuple[Step, Rebuild]:
+def make(name: str, device: str) -> Trained:
     return TRAINERS[name][0](WIDTH, LATENTS, K, device)
 
 
@@ -65,14 +65,14 @@ def rows(seed: int, device: str, count: int = BATCH) -> Tensor:
 
 
 def turns(
-    trainers: dict[str, tuple[Step, Rebuild]], batches: list[Tensor], options: argparse.Namespace
+    trainers: dict[str, Trained], batches: list[Tensor], options: argparse.Namespace
 ) -> dict[str, object]:
     done = torch.zeros(1)  # steps have no answer to compare; losses are compared apart
     count = dict.fromkeys(trainers, 0)
 
     def run_of(name: str):
         def run() -> list[Tensor]:
-            trainers[name][0](batches[count[name] % len(batches)])
+            trainers[name].step(batches[count[name] % len(batches)])
             count[name] += 1
             return [done]
 
@@ -85,12 +85,12 @@ def turns(
 
 
 def loss_after(name: str, options: argparse.Namespace) -> float:
-    step, rebuild = make(name, options.device)
+    trained = make(name, options.device)
     for number in range(options.steps):
-        step(rows(number, options.device))
+        trained.step(rows(number, options.device))
     held_out = rows(10**6, options.device)
     with torch.no_grad():
-        missed = (rebuild(held_out) - held_out).square().sum()
+        missed = (trained.rebuild(held_out) - held_out).square().sum()
         return round(float(missed / (held_out - held_out.mean(0)).square().sum()), 4)
 
 
@@ -104,7 +104,7 @@ def memory_apart(name: str, device: str) -> float:
 
 def memory(name: str, device: str) -> float:
     torch.set_num_threads(1)
-    step, _ = make(name, device)
+    step = make(name, device).step
     batch = rows(0, device)
     is_cuda = device.startswith("cuda")
     forget_peak()
