@@ -50,7 +50,7 @@ _CARDS = (
         "for many?",
         presets={
             "small": "2 CPU cores, about 5 minutes",
-            "paper": "one GPU, a day",
+            "paper": "one GPU, about six hours",
         },
         where="glasshouse.studies.engineered_monosemanticity:STUDY",
     ),
