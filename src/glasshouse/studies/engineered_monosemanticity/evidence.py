@@ -39,7 +39,7 @@ def over_draws(
         measured=float(np.mean(values)),
         interval=interval,
         text=f"{text} (by projection: {', '.join(f'{value:.2f}' for value in values)})",
-        control=judge_control(claim, mean, text=f"{control_text}: {mean:.2f}", interval=other),
+        control=judge_control(claim, mean, text=control_text, interval=other),
     )
     return ClaimResult(claim=claim, evidence=evidence)
 

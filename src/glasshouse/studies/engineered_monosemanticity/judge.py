@@ -83,8 +83,7 @@ def _learning_rate(seen: Seen) -> ClaimResult:
         control=judge_control(
             LEARNING_RATE,
             between_draws,
-            text="largest difference between projections at one learning rate: "
-            f"{between_draws:.2f}",
+            text="largest difference between projections at one learning rate",
         ),
     )
     return ClaimResult(claim=LEARNING_RATE, evidence=evidence)
@@ -195,7 +194,7 @@ def _neurons(seen: Seen) -> ClaimResult:
         control=judge_control(
             NEURONS,
             float(np.mean(dealt)),
-            text=f"widths dealt anew within each projection: {np.mean(dealt):.2f}",
+            text="widths dealt anew within each projection",
         ),
     )
     return ClaimResult(claim=NEURONS, evidence=evidence)

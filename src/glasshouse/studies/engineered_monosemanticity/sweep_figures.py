@@ -138,7 +138,7 @@ def _table(seen: Seen) -> Table:
 def _row(models: Models) -> tuple[Cell, ...]:
     def mean(values: list[float]) -> Cell:
         known = known_mean(values)
-        return None if np.isnan(known) else f"{known:.2f}"
+        return None if np.isnan(known) else f"{round(known, 2) + 0.0:.2f}"
 
     return (
         f"{models.loss.mean():.4f}",
