@@ -84,6 +84,22 @@ _CARDS = (
         },
         where="glasshouse.studies.emotion_concepts:STUDY",
     ),
+    StudyCard(
+        name="sparse-autoencoders",
+        title="Sparse autoencoders and what their features say",
+        paper=Paper(
+            citation='Cunningham et al. 2023, "Sparse Autoencoders Find Highly Interpretable '
+            'Features in Language Models"',
+            arxiv="2309.08600",
+        ),
+        summary="Are the features of a dictionary easier to explain, truer and of more use to a "
+        "patch than components, and than those of a network that has learned nothing?",
+        presets={
+            "small": "2 CPU cores, about 8 minutes",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.sparse_autoencoders:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}
