@@ -6,8 +6,8 @@ presets, `claims` what is to be shown and by which thresholds, `grow` trains, `r
 read, `learning` learns dictionaries. One file an argument: `interpretable` (with `scoring`, the
 mechanical score), `tradeoff` (penalties and splices), `overcomplete` (dead latents), `toy` (planted
 directions), `patching` and `giving` (patches and followers). `study` puts it together; drawings are
-in `figures` and `more_figures`. With `model=` and `text=` the same is measured of a model of your
-own, as far as no truth is needed.
+in `figures`, `cost_figures` and `more_figures`. With `model=` and `text=` the same is measured of a
+model of your own, as far as no truth is needed.
 """
 
 from glasshouse.studies.sparse_autoencoders.config import DictionariesConfig, paper, small

@@ -25,7 +25,7 @@ class GrowConfig:
     """Width of the residual stream."""
     heads: int = 4
     """Heads a layer."""
-    steps: int = 1_000
+    steps: int = 800
     """Optimizer steps."""
     batch: int = 32
     """Texts a step."""
@@ -68,7 +68,7 @@ class LearnConfig:
     """The same for the neurons of an MLP, which are four times as wide."""
     steps: int = 1_500
     """Steps of every dictionary."""
-    mlp_steps: int = 600
+    mlp_steps: int = 500
     """Steps where neurons and the residual stream are compared."""
     batch_rows: int = 512
     """Tokens a step."""
@@ -100,7 +100,7 @@ class LearnConfig:
 class ScoreConfig:
     """What is measured on held-out texts."""
 
-    texts: int = 400
+    texts: int = 300
     """Texts; rules are found on every other one and scored on the rest."""
     latents: int = 40
     """Latents of each dictionary and baseline that are explained, drawn at random."""
@@ -130,9 +130,9 @@ class ToyConfig:
     """Of the tied dictionary."""
     norm_penalty: float = 2.0
     """Of an untied one with decoder norms in its penalty, beside it."""
-    steps: int = 7_500
+    steps: int = 6_000
     """Of the tied dictionary: three times what the untied one needs."""
-    norm_steps: int = 2_500
+    norm_steps: int = 2_000
     """Of the untied one."""
     rows: int = 512
     """Rows a step, always fresh."""
@@ -146,7 +146,7 @@ class GivingConfig:
 
     models: int = 5
     """Models; intervals are over them."""
-    steps: int = 600
+    steps: int = 400
     """Optimizer steps."""
     batch: int = 64
     """Sentences a step."""
@@ -154,9 +154,9 @@ class GivingConfig:
     """Block whose output is patched, from 0."""
     penalty: float = 0.5
     """Of the dictionary."""
-    larger: float = 3.0
+    larger: float = 2.5
     """Of the one whose floor should be higher."""
-    learn_steps: int = 1_500
+    learn_steps: int = 1_000
     """Steps of each dictionary."""
     texts: int = 2_000
     """Sentences that dictionaries learn from."""
@@ -221,7 +221,7 @@ def paper() -> DictionariesConfig:
             mlp_steps=20_000,
             batch_rows=4_096,
             lr=1e-3,
-            texts=40_000,
+            texts=10_000,
         ),
         score=ScoreConfig(texts=4_000, latents=150, fit_rows=100_000),
         toy=ToyConfig(worlds=5, steps=30_000, norm_steps=10_000),

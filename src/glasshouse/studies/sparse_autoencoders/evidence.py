@@ -50,7 +50,7 @@ def over_units(
         measured=float(np.mean(values)),
         interval=interval,
         text=f"{text} (each: {', '.join(_short(value) for value in values)})",
-        control=judge_control(claim, mean, text=f"{control_text}: {_short(mean)}", interval=other),
+        control=judge_control(claim, mean, text=control_text, interval=other),
     )
     return ClaimResult(claim=claim, evidence=evidence)
 

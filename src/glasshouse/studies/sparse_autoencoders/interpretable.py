@@ -79,7 +79,7 @@ class Interpretable:
     layers: tuple[LayerScores, ...]
     """Of the trained network, first layer first."""
     shuffled: tuple[LayerScores, ...]
-    """Of the same network with its weights shuffled."""
+    """Of the same network with its weights shuffled; baselines at the first layer alone."""
     untrained: LayerScores | None
     """Of a network that has learned nothing, at the first layer; None where none can be made."""
 
@@ -96,7 +96,7 @@ def measure(reader: Reader, known: dict[str, Dictionary]) -> Interpretable:
     untrained = untrained_twin(reader)
     return Interpretable(
         layers=_at(reader, layers, known),
-        shuffled=_at(shuffled, layers, learn_main(shuffled, layers)),
+        shuffled=_at(shuffled, layers, learn_main(shuffled, layers), rivals_to=1),
         untrained=None
         if untrained is None
         else _at(untrained, layers[:1], learn_main(untrained, layers[:1]))[0],
@@ -131,15 +131,22 @@ def seed_of(reader: Reader, *names: str | int) -> int:
 
 
 def _at(
-    reader: Reader, layers: Sequence[int], known: dict[str, Dictionary]
+    reader: Reader,
+    layers: Sequence[int],
+    known: dict[str, Dictionary],
+    *,
+    rivals_to: int | None = None,
 ) -> tuple[LayerScores, ...]:
+    """Scores at some layers; baselines at the first `rivals_to` of them, or at all."""
     names = [resid(layer) for layer in layers]
     rows, held = reader.rows(names), reader.measured(names)
     truth = reader.truth_of(held)
     found = []
-    for layer, name in zip(layers, names, strict=True):
-        fit = rows[name][: reader.config.score.fit_rows]
-        coders = _coders(reader, known[name], fit, held, name)
+    for place, (layer, name) in enumerate(zip(layers, names, strict=True)):
+        coders: dict[str, Coder] = {SAE: known[name]}
+        if rivals_to is None or place < rivals_to:
+            fit = rows[name][: reader.config.score.fit_rows]
+            coders |= _rivals(reader, known[name], fit, held, name)
         scores = {
             label: score(reader, layer, label, coder, held, name, truth)
             for label, coder in coders.items()
@@ -170,14 +177,14 @@ def score(
     )
 
 
-def _coders(
+def _rivals(
     reader: Reader, dictionary: Dictionary, fit, held: Activations, name: str
 ) -> dict[str, Coder]:
-    """The dictionary, and baselines of as many directions; components also made as sparse."""
+    """Baselines of as many directions as the dictionary; components also made as sparse."""
     count = dictionary.num_latents
     active = (dictionary.encode(held[name].float()) > 0).float().sum(dim=1).mean()
     k = min(max(1, round(float(active))), count)
-    coders: dict[str, Coder] = {SAE: dictionary}
+    coders: dict[str, Coder] = {}
     for label in BASELINES:
         baseline = fit_baseline(label, fit, count, seed=seed_of(reader, name, label))
         coders[label] = baseline
