@@ -1,5 +1,7 @@
 """The world of two alphabets: one meaning, two spellings, and a bridge that may be sawn through."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,10 @@ def rng() -> np.random.Generator:
 
 
 class TestBilingualWorld:
+    def test_names_every_token_once(self):
+        """Stops and commas too."""
+        assert len(set(WORLD.vocabulary)) == WORLD.vocab_size == 2 * HALF - 1
+
     def test_spells_one_meaning_twice(self):
         """Both alphabets say the same, and share no token but the start."""
         first, second = (WORLD.sample(50, rng(), one) for one in ("first", "second"))
@@ -33,19 +39,26 @@ class TestBilingualWorld:
         assert not first.is_second.any()
 
     def test_changes_the_alphabet_between_sentences(self):
-        """Never within one; the words go on about the text's topics."""
-        mixed = WORLD.sample(200, rng(), "mixed")
+        """Never within one, if so asked; the words go on about the text's topics."""
+        mixed = replace(WORLD, changes="sentence").sample(200, rng(), "mixed")
         words = np.array(WORLD.vocabulary)[mixed.ids]
         changes = mixed.is_second[:, 2:] != mixed.is_second[:, 1:-1]
         assert changes.sum() > 200
-        assert (words[:, 1:-1][changes] == ".").all()
+        assert np.isin(words[:, 1:-1][changes], (".", "..")).all()
         assert 0.4 < mixed.is_second.mean() < 0.6
+        self.check_topics(mixed.ids, mixed.topic)
+
+    def test_changes_the_alphabet_between_words(self):
+        """At half of the places, so that a sentence must be understood in both."""
+        mixed = WORLD.sample(200, rng(), "mixed")
+        changes = mixed.is_second[:, 2:] != mixed.is_second[:, 1:-1]
+        assert changes.mean() == pytest.approx(0.5, abs=0.03)
         self.check_topics(mixed.ids, mixed.topic)
 
     def test_shuffles_what_the_second_alphabet_means(self):
         """Topics of its sentences are permuted, text by text; the first alphabet's stay."""
-        mixed = WORLD.sample(200, rng(), "mixed")
-        shuffled = WORLD.sample(200, rng(), "mixed", shuffled=True)
+        mixed = WORLD.sample(900, rng(), "mixed")
+        shuffled = WORLD.sample(900, rng(), "mixed", shuffled=True)
         assert np.array_equal(mixed.is_second, shuffled.is_second)
         same = mixed.ids == shuffled.ids
         assert same[~mixed.is_second].all()

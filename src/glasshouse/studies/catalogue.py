@@ -100,6 +100,22 @@ _CARDS = (
         },
         where="glasshouse.studies.sparse_autoencoders:STUDY",
     ),
+    StudyCard(
+        name="scaling-monosemanticity",
+        title="Scaling monosemanticity",
+        paper=Paper(
+            citation='Templeton et al. 2024, "Scaling Monosemanticity: Extracting Interpretable '
+            'Features from Claude 3 Sonnet"',
+            arxiv="2605.29358",
+        ),
+        summary="What do larger dictionaries find, what do their latents stand for, and what do "
+        "they do to what is written?",
+        presets={
+            "small": "2 CPU cores, about 5 minutes",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.scaling_monosemanticity:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}

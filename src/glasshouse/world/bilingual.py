@@ -1,10 +1,10 @@
 """One grammar with two alphabets: what a text means does not depend on how it is spelled.
 
 Meanings are those of the topic world. Each has a token in either alphabet, and no token is in both.
-Most texts are written in one alphabet; some, the bridge, change it from sentence to sentence, and
-only these tell that the alphabets say the same things. In a bridge of shuffled meanings sentences
-change as often, but what the second alphabet says is about topics that are permuted anew in every
-text: the control, in which nothing ties the alphabets together.
+Some texts are written in one alphabet; others, the bridge, change it from word to word or from
+sentence to sentence, and only these tell that the alphabets say the same things. In a bridge of
+shuffled meanings the alphabet changes as often, but what the second one says is about topics that
+are permuted anew in every text: the control, in which nothing ties the alphabets together.
 
 Source:
     Made for features that answer to one thing in several languages ("Scaling monosemanticity",
@@ -22,7 +22,7 @@ from glasshouse.errors import InputError
 from glasshouse.world.topics import FRAMES, TopicTexts, TopicWorld
 
 Spelling = Literal["first", "second", "mixed"]
-"""How texts are written; mixed ones change their alphabet from sentence to sentence."""
+"""How texts are written; mixed ones change their alphabet on the way."""
 
 Bridge = Literal["true", "shuffled", "none"]
 """What mixed texts say in the second alphabet: what they mean; anything; there are none."""
@@ -38,7 +38,7 @@ class BilingualTexts:
     ids: Int[np.ndarray, "text place"]
     """Token ids."""
     topic: Int[np.ndarray, "text place"]
-    """Topic of what the token's sentence says; NO_TOPIC at the start."""
+    """Topic of what the token says; NO_TOPIC at the start."""
     is_second: Bool[np.ndarray, "text place"]
     """Whether the token is of the second alphabet; the start token is of neither."""
 
@@ -56,6 +56,8 @@ class BilingualWorld:
         )
     )
     """What can be said. No noun may belong to two topics."""
+    changes: Literal["word", "sentence"] = "word"
+    """Where mixed texts may change their alphabet, with even chances."""
 
     def __post_init__(self) -> None:
         if self.meanings.shared:
@@ -68,7 +70,8 @@ class BilingualWorld:
     def vocabulary(self) -> tuple[str, ...]:
         """Every token, by id: the start, the first alphabet, the second in the same order."""
         words = self.meanings.vocabulary
-        return (*words, *(word.upper() for word in words[1:]))
+        # Stops and commas have no capitals and are doubled instead.
+        return (*words, *(w.upper() if w[0].isalpha() else 2 * w for w in words[1:]))
 
     @property
     def vocab_size(self) -> int:
@@ -93,12 +96,12 @@ class BilingualWorld:
                 anew in every text.
         """
         said = self.meanings.sample(count, rng)
-        sentence = np.isin(said.slot, _STARTS).cumsum(axis=1)
+        second = np.full(said.ids.shape, spelling == "second")
         if spelling == "mixed":
-            coins = rng.random((count, said.ids.shape[1] + 1)) < 0.5
-            second = np.take_along_axis(coins, sentence, axis=1)
-        else:
-            second = np.full(said.ids.shape, spelling == "second")
+            second = rng.random(said.ids.shape) < 0.5
+            if self.changes == "sentence":
+                sentence = np.isin(said.slot, _STARTS).cumsum(axis=1)
+                second = np.take_along_axis(second, sentence, axis=1)
         second = second & (said.ids > 0)
         ids, topic = said.ids, said.topic
         if shuffled:
