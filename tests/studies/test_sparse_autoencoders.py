@@ -232,10 +232,12 @@ class TestScore:
 class TestPatching:
     def test_reads_curves(self):
         """Half is left after two features; a curve that stays up counts one more than all."""
-        curve = Curve(kl=np.array([4.0, 3.0, 1.0]), edit=np.array([0.0, 1.0, 2.0]))
+        edit = np.array([0.0, 1.0, 2.0])
+        curve = Curve(kl=np.array([4.0, 3.0, 1.0]), edit=edit, own=np.array([4.0, 2.0]))
+        assert curve.halved_alone == 1
         assert curve.halved == 2
         assert curve.edit_at_half == 2
-        stuck = Curve(kl=np.array([4.0, 3.0, 3.0]), edit=np.array([0.0, 1.0, 2.0]))
+        stuck = Curve(kl=np.array([4.0, 3.0, 3.0]), edit=edit, own=np.array([4.0, 3.0]))
         assert stuck.halved == 3
         assert stuck.area == pytest.approx(2.5 / 3)
 

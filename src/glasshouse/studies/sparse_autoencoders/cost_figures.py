@@ -14,7 +14,10 @@ from glasshouse.studies.study import Figure, Section, Table
 def tradeoff_chapter(seen: Seen) -> Section:
     """Penalties and splices."""
     first = seen.tradeoff[0]
-    alike = ", ".join(f"{one.across_starts:.2f}" for one in seen.tradeoff)
+    alike, living = (
+        ", ".join(f"{getattr(one, part):.2f}" for one in seen.tradeoff)
+        for part in ("across_starts", "across_living")
+    )
     chance = np.mean([one.across_random for one in seen.tradeoff])
     return Section(
         title="What sparsity costs",
@@ -23,7 +26,8 @@ def tradeoff_chapter(seen: Seen) -> Section:
         "Each is spliced in: the model goes on with the reconstruction. What the value is worth "
         "is the rise of the loss when its mean stands in its place.\n\n"
         "Two dictionaries of the scored penalty from two starts: the mean largest cosine between "
-        f"their directions is {alike} (one number a model; {chance:.2f} with random directions).",
+        f"their directions is {alike} (one number a model; {living} among latents that are not "
+        f"dead, {chance:.2f} with random directions).",
         items=(
             Figure(
                 name="tradeoff",

@@ -4,11 +4,13 @@ x'_i = x_i + sum over patched features j of (c'_ij - c_ij) f_j at every place i,
 of the sentence and c' those of its twin; what a dictionary misses stays that of the sentence.
 
 Order: each feature is patched alone on sentences of its own, and those whose patch leaves the least
-KL come first. The paper orders by ACDC, which takes what others do into account.
+KL come first. The paper orders by ACDC, which takes what others do into account. One order serves
+all sentences, as in the paper; beside it, and not judged, each sentence gets an order of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -29,6 +31,8 @@ SAE, AGAIN, LARGER, ZERO = "dictionary", "another start", "larger penalty", "no 
 PCA, RANDOM = "PCA", "random directions"
 CODERS = (SAE, AGAIN, LARGER, ZERO, PCA, RANDOM)
 _ROWS_AT_ONCE = 512
+_MOST_ALONE = 16
+"""Features that are patched at most where each sentence has its own order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -39,6 +43,8 @@ class Curve:
     """Mean KL from the patched answer to the twin's, in nats, with 0, 1, … features patched."""
     edit: Float[np.ndarray, " patched"]
     """Mean length of the change of a sentence's values."""
+    own: Float[np.ndarray, " few"]
+    """The first again, of the sentences that orders are found on, each with its own order."""
 
     @property
     def left(self) -> Float[np.ndarray, " patched"]:
@@ -48,8 +54,12 @@ class Curve:
     @property
     def halved(self) -> int:
         """The least number of features that leaves half of the KL; all and one where none does."""
-        below = np.flatnonzero(self.left <= 0.5)
-        return int(below[0]) if len(below) else len(self.kl)
+        return _first_half(self.kl)
+
+    @property
+    def halved_alone(self) -> int:
+        """The same where each sentence has its own order, of those that were tried."""
+        return _first_half(self.own)
 
     @property
     def edit_at_half(self) -> float:
@@ -109,11 +119,15 @@ def measure(grown: Grown, config: DictionariesConfig, *, seed: int, number: int)
     for label, coder in coders.items():
         groups = _groups(label, coder)
         first = _Pairs(grown.model, name, coder, order_on, twins[0])
-        alone = first.kl_of([[group] for group in groups])
-        order = torch.argsort(alone, stable=True).tolist()
+        alone = first.kl_of(first.edit([group]) for group in groups)
+        order = torch.argsort(alone.mean(dim=1), stable=True).tolist()
         second = _Pairs(grown.model, name, coder, measured_on, twins[1])
         sets = [[groups[i] for i in order[:count]] for count in range(len(groups) + 1)]
-        curves[label] = Curve(kl=second.kl_of(sets).numpy(), edit=second.edit_of(sets).numpy())
+        curves[label] = Curve(
+            kl=second.kl_of(map(second.edit, sets)).mean(dim=1).numpy(),
+            edit=torch.stack([second.length(one) for one in sets]).numpy(),
+            own=first.kl_of(first.own_edits(groups, alone)).mean(dim=1).numpy(),
+        )
     held = harvest_all(grown.model, measured_on.ids.tolist(), name, skip=SKIP)[name].float()
     return Patching(
         number=number,
@@ -183,30 +197,48 @@ class _Pairs:
         chosen = [latent for group in groups for latent in group]
         return self._change[..., chosen] @ self._adds[chosen]
 
-    def kl_of(self, sets: list[list[list[int]]]) -> Float[Tensor, " set"]:
-        """Mean KL from the answer with each set of groups patched to the twin's, in nats."""
-        pairs = len(self._ids)
+    def own_edits(
+        self, groups: list[list[int]], alone: Float[Tensor, "group pair"]
+    ) -> Iterator[Float[Tensor, "pair pos d"]]:
+        """Edits with 0, 1, … groups patched, those first that leave a sentence least KL alone."""
+        rank = alone.argsort(dim=0, stable=True).argsort(dim=0).to(self._change.device)
+        number = torch.zeros(self._change.shape[-1], dtype=torch.long, device=rank.device)
+        for place, group in enumerate(groups):
+            number[group] = place
+        for count in range(min(_MOST_ALONE, len(groups)) + 1):
+            is_patched = (rank < count)[number].T  # pair latent
+            yield (self._change * is_patched[:, None]) @ self._adds
+
+    def kl_of(self, edits: Iterable[Float[Tensor, "pair pos d"]]) -> Float[Tensor, "set pair"]:
+        """KL from the answer with each edit to the twin's, in nats."""
+        pairs, waiting = len(self._ids), iter(edits)
         at_once = max(1, _ROWS_AT_ONCE // pairs)
         found = []
-        for start in range(0, len(sets), at_once):
-            values = [self._value + self.edit(groups) for groups in sets[start : start + at_once]]
+        while some := list(islice(waiting, at_once)):
+            values = [self._value + edit for edit in some]
             ids = self._ids.repeat(len(values), 1)
             run = self._graph.run(ids, fetch="logits", feed={self._name: torch.cat(values)})
             logits = run["logits"].view(len(values), pairs, *run["logits"].shape[1:])
             patched = self._at_answer(logits).log_softmax(dim=-1)
             apart = (patched.exp() * (patched - self._target)).sum(dim=-1)
-            found.append(apart.mean(dim=1).cpu())
+            found.append(apart.cpu())
         return torch.cat(found)
 
-    def edit_of(self, sets: list[list[list[int]]]) -> Float[Tensor, " set"]:
-        """Mean length of the edits, over a whole sentence."""
-        return torch.stack([self.edit(one).flatten(1).norm(dim=1).mean().cpu() for one in sets])
+    def length(self, groups: list[list[int]]) -> Float[Tensor, ""]:
+        """Mean length of an edit, over a whole sentence."""
+        return self.edit(groups).flatten(1).norm(dim=1).mean().cpu()
 
     def _at_answer(
         self, logits: Float[Tensor, "set pair pos vocab"]
     ) -> Float[Tensor, "set pair vocab"]:
         rows = torch.arange(logits.shape[1], device=logits.device)
         return logits[:, rows, self._answer]
+
+
+def _first_half(kl: Float[np.ndarray, " patched"]) -> int:
+    """The first place where half of the first value is left; one behind the last if it is never."""
+    below = np.flatnonzero(kl <= kl[0] / 2)
+    return int(below[0]) if len(below) else len(kl)
 
 
 def _accuracy(model: LanguageModel, world: GivingWorld, texts: Givings) -> float:

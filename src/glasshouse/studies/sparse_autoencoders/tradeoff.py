@@ -55,8 +55,10 @@ class Tradeoff:
     """Of `RIVALS`, as many active as the chosen dictionary."""
     across_starts: float
     """Mean largest cosine of the scored dictionary's directions with those of a second start."""
+    across_living: float
+    """The same of the latents that are not dead: a dead one points where it began."""
     across_random: float
-    """The same with random directions."""
+    """As the first, with random directions."""
 
     @property
     def unevenness(self) -> float:
@@ -104,6 +106,7 @@ def measure(reader: Reader, known: dict[str, Dictionary]) -> Tradeoff:
         chosen=chosen,
         rivals=rivals,
         across_starts=_alike(known[name].directions, other.directions),
+        across_living=_alike(_living(known[name], values), _living(other, values)),
         across_random=_alike(known[name].directions, chance.directions),
     )
 
@@ -115,6 +118,11 @@ def _splice(reader: Reader, name: str, coder: Coder) -> Splice:
 
 def _alike(first: Float[Tensor, "latent d"], second: Float[Tensor, "other d"]) -> float:
     return float(mean_max_cosine(first, second).mean())
+
+
+def _living(dictionary: Dictionary, values: Float[Tensor, "token d"]) -> Tensor:
+    """Directions of the latents that some held-out token makes active."""
+    return dictionary.directions[measure_rebuilding(dictionary, values).density > 0]
 
 
 def slope_ratio(qualities: Sequence[Quality]) -> float:
