@@ -1,6 +1,7 @@
 """Dictionaries of every kind: what they compute, learn, refuse and keep."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from glasshouse.interpret.dictionaries import (
     train_dictionaries,
     train_dictionary,
 )
-from glasshouse.interpret.dictionaries.losses import batch_topk
+from glasshouse.interpret.dictionaries.losses import batch_topk, dictionary_loss
 from glasshouse.interpret.dictionaries.metrics import mean_max_cosine, measure_rebuilding
 
 FEATURES, WIDTH = 24, 12
@@ -57,6 +58,12 @@ def make(kind: Kind, *, latents: int = 32, seed: int = 0) -> Dictionary:
     dictionary = Dictionary(config, generator=torch.Generator().manual_seed(seed))
     dictionary.fit_scale(rows()[0])
     return dictionary
+
+
+def matched_latents(truth: Tensor, codes: Tensor) -> Tensor:
+    """The latent that goes best with each true magnitude."""
+    both = torch.corrcoef(torch.cat([truth.T, codes.T]))
+    return both[: truth.shape[1], truth.shape[1] :].nan_to_num().argmax(dim=1)
 
 
 def train(dictionary: Dictionary, steps: int = 300, **options) -> list:
@@ -129,9 +136,54 @@ class TestDictionary:
         assert steps[-1].explained_variance > 0.6
         assert measure_rebuilding(dictionary, values, target).explained_variance > 0.6
 
+    def test_tells_whose_a_latent_is_as_a_crosscoder(self):
+        """Two values side by side, one a hundred times as large: each has its own features."""
+        planted = sparse_magnitudes(4096, 12, density=0.08, seed=0)
+        chance = torch.Generator().manual_seed(1)
+        directions = torch.nn.functional.normalize(torch.randn(2, 12, 8, generator=chance), dim=2)
+        first = planted[:, :8] @ directions[0, :8]  # the last four are of the second value alone
+        second = planted[:, 4:] @ directions[1, 4:] * 100  # and the first four of the first
+        values = torch.cat([first, second], dim=1)
+        config = DictionaryConfig(
+            d_in=16, num_latents=24, kind=ReLU(penalty=1.0), parts=(8, 8), value="both"
+        )
+        dictionary = Dictionary(config, generator=torch.Generator().manual_seed(0))
+        dictionary.fit_scale(values)
+        assert float(dictionary.input_scale[0]) > 30 * float(dictionary.input_scale[8])
+        training = DictionaryTrainingConfig(steps=800, lr=5e-3)
+        list(train_dictionary(dictionary, shuffled_batches(values, 256, seed=0), training))
+        lengths = dictionary.part_lengths().detach()
+        latents = matched_latents(planted, dictionary.encode(values).detach())
+        share = (lengths[:, 0] / lengths.sum(dim=1))[latents]
+        assert (share[:4] > 0.8).all()
+        assert ((share[4:8] > 0.25) & (share[4:8] < 0.75)).all()
+        assert (share[8:] < 0.2).all()
+
+    def test_counts_each_part_of_a_crosscoder_in_its_penalty(self):
+        """The sum of lengths, which is more than the length of both together."""
+        whole = DictionaryConfig(d_in=4, num_latents=1, kind=ReLU(penalty=1.0))
+        losses = []
+        for config in (whole, replace(whole, parts=(2, 2))):
+            dictionary = Dictionary(config)
+            with torch.no_grad():
+                dictionary.encoder.fill_(1.0)
+                dictionary.decoder.copy_(torch.tensor([[3.0, 0.0, 0.0, 4.0]]))
+            batch = torch.ones(2, 4)
+            losses.append(dictionary_loss(dictionary, batch, batch).total.item())
+        assert losses[1] - losses[0] == pytest.approx(4 * (3 + 4 - 5))
+
+    def test_reaches_a_wanted_number_of_latents(self):
+        """Where a penalty on their number would have to be searched for."""
+        for target in (2.0, 4.0):
+            dictionary = make(JumpReLU(penalty=10.0, target=target))
+            train(dictionary, 400)
+            found = measure_rebuilding(dictionary, rows(seed=9)[0])
+            assert found.l0 == pytest.approx(target, rel=0.25)
+
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
+            ({"parts": (6, 5)}, "add up to 12"),
             ({"num_latents": 0}, "num_latents=0"),
             ({"kind": TopK(k=33)}, "k=33 active"),
             ({"kind": ReLU(decoder="tied"), "d_out": 3}, "tied"),
@@ -362,6 +414,26 @@ class TestFiles:
         theirs = sparsify.SparseCoder.load_from_disk(tmp_path / "d")
         values = rows(30)[0]
         torch.testing.assert_close(theirs(values).sae_out, dictionary(values), rtol=1e-4, atol=1e-3)
+
+    def test_keep_a_crosscoder(self, tmp_path):
+        """With a scale a value; other layouts have no word for it."""
+        config = DictionaryConfig(d_in=WIDTH, num_latents=16, kind=TopK(k=2), parts=(4, 8))
+        dictionary = Dictionary(config)
+        dictionary.fit_scale(rows()[0])
+        save_dictionary(dictionary, tmp_path / "d")
+        found = load_dictionary(tmp_path / "d")
+        assert found.config == config
+        assert torch.equal(found(rows(5)[0]), dictionary(rows(5)[0]))
+        with pytest.raises(InputError, match="crosscoders"):
+            save_dictionary(dictionary, tmp_path / "e", layout="saelens")
+
+    def test_know_a_value_by_its_hook(self, tmp_path):
+        """SAELens names values as TransformerLens does."""
+        save_dictionary(make(TopK(k=3)), tmp_path / "d", layout="saelens")
+        path = tmp_path / "d" / "cfg.json"
+        path.write_text(path.read_text().replace('"here"', '"blocks.3.hook_resid_post"'))
+        found = load_dictionary(tmp_path / "d", value="blocks.3.resid_post")
+        assert found.config.value == "blocks.3.resid_post"
 
     def test_are_refused_for_another_value(self, tmp_path):
         """By both names."""

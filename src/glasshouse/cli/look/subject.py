@@ -131,7 +131,7 @@ def load_fitting(folder: Path, value: str | None) -> tuple[Dictionary, str]:
     from glasshouse.interpret.dictionaries import load_dictionary
 
     coder = load_dictionary(folder)
-    made_for = own_name(coder.config.value)
+    made_for = coder.config.value
     if value is not None and made_for and value != made_for:
         raise InputError(f"{folder} was made for {made_for}, not for {value}; name that value")
     name = value or made_for
@@ -140,12 +140,6 @@ def load_fitting(folder: Path, value: str | None) -> tuple[Dictionary, str]:
     if not coder.config.is_autoencoder:
         raise InputError(f"{folder} rebuilds another value than it reads; give an autoencoder")
     return coder, name
-
-
-def own_name(name: str) -> str:
-    """Our name of a value that others may call by a hook's: `blocks.3.hook_resid_post`."""
-    plain = name.replace("hook_", "")
-    return plain.replace(".mlp_out", ".mlp.out").replace(".attn_out", ".attn.out")
 
 
 def check_fits(model: LanguageModel, coder: Dictionary, value: str, folder: Path) -> None:

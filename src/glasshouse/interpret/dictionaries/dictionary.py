@@ -1,7 +1,8 @@
 """A learned dictionary: sparse autoencoders, transcoders and crosscoders are one module.
 
 What goes in and what must come out are chosen by whoever fetches them. The same value on both sides
-makes an autoencoder, two values a transcoder, several values laid side by side a crosscoder.
+makes an autoencoder, two values a transcoder, several values laid side by side a crosscoder, whose
+`parts` say where one ends.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ class DictionaryConfig:
     """Name of the value it was made for, such as `blocks.3.resid_post`; empty: not said."""
     target: str = ""
     """Name of the value that comes out, where that is another one."""
+    parts: tuple[int, ...] = ()
+    """Widths of the values that lie side by side in what comes out, for a crosscoder; each has a
+    scale of its own, and a length of its own in penalties. Empty: one value."""
 
     def __post_init__(self) -> None:
         if self.d_in < 1 or self.num_latents < 1 or (self.d_out is not None and self.d_out < 1):
@@ -39,6 +43,9 @@ class DictionaryConfig:
                 f"d_in={self.d_in}, d_out={self.d_out} and num_latents={self.num_latents} must be "
                 "at least 1"
             )
+        width = self.d_in if self.d_out is None else self.d_out
+        if self.parts and (sum(self.parts) != width or min(self.parts) < 1):
+            raise InputError(f"parts={self.parts} must be widths that add up to {width}")
         if isinstance(self.kind, TopK | BatchTopK) and self.kind.k > self.num_latents:
             raise InputError(
                 f"k={self.kind.k} active latents cannot be had of num_latents={self.num_latents}"
@@ -85,8 +92,10 @@ class Dictionary(nn.Module):
         if isinstance(config.kind, Gated):
             self.gate_bias = nn.Parameter(torch.zeros(config.num_latents))
             self.log_gain = nn.Parameter(torch.zeros(config.num_latents))
-        self.register_buffer("input_scale", torch.ones(()))
-        self.register_buffer("output_scale", torch.ones(()))
+        outer = (d_out,) if config.parts else ()
+        inner = outer if config.is_autoencoder else ()
+        self.register_buffer("input_scale", torch.ones(inner))
+        self.register_buffer("output_scale", torch.ones(outer))
         self.register_buffer("threshold", torch.zeros(()))
         self.input_scale: Tensor
         self.output_scale: Tensor
@@ -102,7 +111,7 @@ class Dictionary(nn.Module):
     def has_unit_decoder(self) -> bool:
         """Whether training keeps decoder rows at length one."""
         kind = self.config.kind
-        return isinstance(kind, TopK | BatchTopK | Gated) or (
+        return isinstance(kind, TopK | BatchTopK | Gated | JumpReLU) or (
             isinstance(kind, ReLU) and kind.decoder != "decoder-norm"
         )
 
@@ -123,6 +132,20 @@ class Dictionary(nn.Module):
     def write_weights(self) -> Float[Tensor, "latent d_out"]:
         """What each latent adds to the scaled reconstruction."""
         return normalize(self.decoder, dim=1) if self.is_tied else self.decoder
+
+    def part_lengths(self) -> Float[Tensor, "latent part"]:
+        """How strongly each latent writes to each value that comes out, of the scaled ones.
+
+        A latent whose length is in one part alone belongs to that value alone: the layer, or the
+        model, that a crosscoder has it from.
+
+        Source:
+            Lindsey et al. 2024, "Sparse crosscoders for cross-layer features and model diffing".
+        """
+        widths = self.config.parts or (self.decoder.shape[1],)
+        return torch.stack(
+            [part.norm(dim=1) for part in self.write_weights().split(widths, dim=1)], dim=1
+        )
 
     def centred(self, scaled: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_in"]:
         """What the encoder reads: an autoencoder's value less the decoder's bias."""
@@ -193,19 +216,19 @@ class Dictionary(nn.Module):
             InputError: If rows are not finite or all zero, or of another width.
         """
         wanted = values if targets is None else targets
-        for name, rows, scale in (
-            ("values", values, self.input_scale),
-            ("targets", wanted, self.output_scale),
-        ):
-            length = rows.float().square().sum(dim=1).mean()
-            if not length > 0 or not length.isfinite():
-                raise InputError(f"the {name} are all zero, or hold NaN or infinity")
-            scale.copy_((rows.shape[1] / length).sqrt())
         if values.shape[1] != self.config.d_in or wanted.shape[1] != len(self.decoder_bias):
             raise InputError(
                 f"values of width {values.shape[1]} do not fit a dictionary that reads width "
                 f"{self.config.d_in}"
             )
+        for name, rows, scale in (
+            ("values", values, self.input_scale),
+            ("targets", wanted, self.output_scale),
+        ):
+            widths = self.config.parts if scale.dim() else (rows.shape[1],)
+            fitted = [_scale_of(part, name) for part in rows.split(widths, dim=1)]
+            own = torch.cat([one.expand(w) for one, w in zip(fitted, widths, strict=True)])
+            scale.copy_(own if scale.dim() else fitted[0])
         if not self.is_tied:  # which has no bias but the encoder's
             self.decoder_bias.copy_(wanted.float().mean(dim=0) * self.output_scale)
 
@@ -238,6 +261,14 @@ class Dictionary(nn.Module):
             )
         flat = values.reshape(-1, self.config.d_in).to(self.decoder.dtype)
         return self.centred(flat * self.input_scale)
+
+
+def _scale_of(rows: Tensor, name: str) -> Tensor:
+    """What rows are multiplied by to have a mean squared length of their width."""
+    length = rows.float().square().sum(dim=1).mean()
+    if not length > 0 or not length.isfinite():
+        raise InputError(f"the {name} are all zero, or hold NaN or infinity")
+    return (rows.shape[1] / length).sqrt()
 
 
 def gated_codes(

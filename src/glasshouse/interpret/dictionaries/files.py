@@ -94,6 +94,12 @@ def load_dictionary(directory: str | Path, *, value: str | None = None) -> Dicti
     return found.eval()
 
 
+def own_name(hook: str) -> str:
+    """Our name of a value that others call by a hook's: `blocks.3.hook_resid_post`."""
+    plain = hook.replace("hook_", "")
+    return plain.replace(".mlp_out", ".mlp.out").replace(".attn_out", ".attn.out")
+
+
 def own_config(config: DictionaryConfig) -> dict[str, Any]:
     """A configuration as plain values."""
     plain = asdict(config)
@@ -115,7 +121,8 @@ def config_of(plain: dict[str, Any]) -> DictionaryConfig:
         if "prefixes" in kind:
             kind["prefixes"] = tuple(kind["prefixes"])
         rest = {key: plain[key] for key in ("d_in", "num_latents", "d_out", "value", "target")}
-        return DictionaryConfig(kind=made(**kind), **rest)
+        parts = tuple(plain.get("parts", ()))
+        return DictionaryConfig(kind=made(**kind), parts=parts, **rest)
     except (KeyError, TypeError) as error:
         raise RunError(f"the dictionary's configuration is damaged: {error!r}") from None
 
@@ -137,8 +144,10 @@ def _filled(dictionary: Dictionary, tensors: dict[str, Tensor], folder: Path) ->
 
 def _folded(dictionary: Dictionary) -> dict[str, Tensor]:
     """Weights for values as the model has them."""
-    if not dictionary.config.is_autoencoder:
-        raise InputError("this layout is for autoencoders; write a transcoder in our own")
+    if not dictionary.config.is_autoencoder or dictionary.config.parts:
+        raise InputError(
+            "this layout is for autoencoders; write transcoders and crosscoders in our own"
+        )
     scale, bias = dictionary.input_scale, dictionary.decoder_bias / dictionary.output_scale
     return {
         "encoder": dictionary.read_weights() * scale,
@@ -231,8 +240,8 @@ def _from_saelens(folder: Path) -> Dictionary:
         weights["encoder"] = weights["encoder"] * lengths[:, None]
         weights["encoder_bias"] = weights["encoder_bias"] * lengths
         weights["decoder"] = weights["decoder"] / lengths.clamp(min=1e-12)[:, None]
-    made_for = str((config.get("metadata") or {}).get("hook_name") or config.get("hook_name") or "")
-    return _plain(kinds[architecture], weights, made_for, folder)
+    hook = str((config.get("metadata") or {}).get("hook_name") or config.get("hook_name") or "")
+    return _plain(kinds[architecture], weights, own_name(hook), folder)
 
 
 def _to_sparsify(dictionary: Dictionary) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -15,7 +15,8 @@ class ReLU:
 
     Source:
         `decoder-norm`: Templeton et al. 2024, "Scaling monosemanticity": lambda times the sum of
-        f_i |W_dec,i|; needs no constraint on the decoder. `unit`: Bricken et al. 2023, "Towards
+        f_i |W_dec,i|; needs no constraint on the decoder. A crosscoder's |W_dec,i| is the sum over
+        its parts (Lindsey et al. 2024, "Sparse crosscoders"). `unit`: Bricken et al. 2023, "Towards
         monosemanticity": decoder rows of length one. `tied`: Cunningham et al. 2023 (2309.08600):
         the encoder is the decoder, whose rows are normalised in the forward pass.
     """
@@ -88,19 +89,26 @@ class JumpReLU:
     """A latent is active above a threshold of its own; their number is what is penalised.
 
     Source:
-        Rajamanoharan et al. 2024, "Jumping ahead" (2407.14435), sections 3 and 4, with gradients
-        to thresholds through a rectangular kernel.
+        Rajamanoharan et al. 2024, "Jumping ahead" (2407.14435), sections 3 and 4: decoder rows of
+        length one, gradients to thresholds through a rectangular kernel; a wanted number as in
+        section 6. Differs: a wider kernel and higher thresholds at the start, which settle in a
+        thousand steps, where the paper's need a hundred times as many.
     """
 
-    penalty: float = 0.05
+    penalty: float = 0.3
     """On the number of active latents, for values scaled to a mean squared length of d."""
-    bandwidth: float = 0.1
-    """Width of the kernel, in units of latents of such values."""
-    first_threshold: float = 0.1
-    """All thresholds to begin with."""
+    bandwidth: float = 1.0
+    """Width of the kernel, in units of latents of such values: what a latent varies by at first."""
+    first_threshold: float = 1.0
+    """All thresholds to begin with, in these units."""
+    target: float | None = None
+    """Active latents of a row that are wanted: the penalty is on (L0 / target - 1) squared, and 10
+    is a strong one. None: on L0."""
 
     def __post_init__(self) -> None:
         _at_least("penalty", self.penalty, 0)
+        if self.target is not None and not self.target > 0:
+            raise InputError(f"target={self.target} must be positive")
         if self.bandwidth <= 0 or self.first_threshold <= 0:
             raise InputError(
                 f"bandwidth={self.bandwidth} and first_threshold={self.first_threshold} must be "

@@ -66,7 +66,8 @@ def _relu_loss(
     codes = dictionary.latents(dictionary.centred(inputs)).relu()
     rebuilt = codes @ dictionary.write_weights() + dictionary.decoder_bias
     row_error = (rebuilt - targets).square().sum(dim=1)
-    lengths = dictionary.decoder.norm(dim=1) if kind.decoder == "decoder-norm" else None
+    weighs = kind.decoder == "decoder-norm"
+    lengths = dictionary.part_lengths().sum(dim=1) if weighs else None
     size = codes.sum(dim=1) if lengths is None else codes @ lengths
     scale = 1.0 if kind.reduction == "sum" else targets.shape[1]
     total = row_error.mean() / scale + sparsity * kind.penalty * size.mean()
@@ -231,7 +232,9 @@ def _jump_loss(
     assert isinstance(above, Tensor)
     rebuilt = codes @ dictionary.decoder + dictionary.decoder_bias
     row_error = (rebuilt - targets).square().sum(dim=1)
-    total = row_error.mean() + sparsity * kind.penalty * above.sum(dim=1).mean()
+    count = above.sum(dim=1).mean()
+    size = count if kind.target is None else (count / kind.target - 1).square()
+    total = row_error.mean() + sparsity * kind.penalty * size
     return _loss(total, row_error, codes > 0)
 
 

@@ -248,6 +248,20 @@ class TestSplicing:
         assert found.spliced == pytest.approx(found.clean, abs=1e-5)
         assert found.divergence == pytest.approx(0, abs=1e-5)
 
+    def test_goes_on_with_what_a_transcoder_writes(self, ids):
+        """Another value is read, and takes the place of the one that is written."""
+        width = subjects.network("gpt").config.d_model
+        whole = Planted(torch.cat([torch.eye(width), -torch.eye(width)]))
+        graph, after = subjects.graph("gpt"), "blocks.0.mlp.out"
+        copied = splice_cost(graph, ids, after, whole, source=after)
+        assert copied.spliced == pytest.approx(copied.clean, abs=1e-5)
+        from_elsewhere = splice_cost(graph, ids, after, whole, source="blocks.0.resid_mid")
+        value = graph.run(ids, fetch="blocks.0.resid_mid")["blocks.0.resid_mid"]
+        logits = graph.run(ids, fetch="logits", feed={after: value})["logits"]
+        loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        assert from_elsewhere.spliced == pytest.approx(float(loss), abs=1e-5)
+        assert from_elsewhere.ablated == pytest.approx(copied.ablated)
+
     def test_says_by_name_and_shape_what_does_not_fit(self, ids):
         """A dictionary of another width."""
         with pytest.raises((InputError, RuntimeError), match=r"8|shape"):

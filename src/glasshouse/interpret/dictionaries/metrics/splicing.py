@@ -49,11 +49,18 @@ def spliced(coder: Coder) -> Change:
     return change
 
 
+def _written(rebuilt: Tensor) -> Change:
+    """What has been rebuilt from another value, in the shape of the value it replaces."""
+    return lambda value: rebuilt.view_as(value).to(value)
+
+
 def splice_cost(
     subject: Subject,
     texts: Int[Tensor, "_ _"] | Iterable[Int[Tensor, "_ _"]],
     name: str,
     coder: Coder,
+    *,
+    source: str | None = None,
 ) -> Splice:
     """Measure what splicing costs, on texts that the dictionary was not trained on.
 
@@ -62,6 +69,8 @@ def splice_cost(
         texts: Token ids, one batch or several; the loss is that of all tokens but the first.
         name: The value whose place the reconstruction takes.
         coder: The dictionary.
+        source: The value that is encoded, where that is another one: a transcoder's, which must be
+            computed before `name` is. None: the same.
 
     Raises:
         InputError: If there is no text of two tokens.
@@ -75,8 +84,14 @@ def splice_cost(
     count = 0
     for batch in batches:
         ids = token_ids(subject, batch)
-        clean = graph.run(ids, fetch="logits")["logits"]
-        other = graph.run(ids, fetch="logits", feed={name: spliced(coder)})["logits"]
+        if source is None:
+            clean = graph.run(ids, fetch="logits")["logits"]
+            change = spliced(coder)
+        else:
+            read = graph.run(ids, fetch=["logits", source])
+            clean = read["logits"]
+            change = _written(coder.decode(coder.encode(read[source].flatten(2))))
+        other = graph.run(ids, fetch="logits", feed={name: change})["logits"]
         blank = graph.run(ids, fetch="logits", feed={name: lambda v: mean.to(v).expand_as(v)})
         losses = [_loss(logits, ids) for logits in (clean, other, blank["logits"])]
         apart = _divergence(clean[:, :-1], other[:, :-1])
