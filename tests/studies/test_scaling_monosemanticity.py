@@ -238,6 +238,16 @@ class TestGrid:
         x = np.geomspace(1, 1e4, 9)
         assert grid.power_law(x, 3 * x**-0.25) == pytest.approx((-0.25, 1.0))
         assert np.isnan(grid.power_law(np.ones(4), x[:4])[0])
+        assert grid.power_law(x, np.full(9, 64.0))[0] == 0
+
+    def test_sees_that_a_size_does_not_grow(self):
+        """Where only steps help, the exponent of size is exactly none, in every resample."""
+        steps = np.repeat([1.0, 2, 4, 8], 2)
+        latents = np.tile([64.0, 128], 4)
+        loss = np.stack([steps**-0.5] * 4, axis=1)
+        fit = grid.fit_frontier(latents * steps, latents, steps, loss, stream(2, "grid"))
+        assert (fit.size, fit.steps) == pytest.approx((0.0, 1.0))
+        assert fit.interval(2) == (0, 0)
 
     def test_finds_exponents_of_an_exact_grid(self):
         """Where loss is a power of the smaller of size and steps, both grow with the root."""

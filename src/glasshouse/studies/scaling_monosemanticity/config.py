@@ -62,7 +62,7 @@ class GridConfig:
     """Latents; sizes that are four times each other are compared by splitting."""
     steps: tuple[int, ...] = (200, 400, 800, 1_600, 3_200)
     """Optimizer steps; each run has a decay of its own."""
-    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
+    rates: tuple[float, ...] = (3e-3, 7e-3, 1.5e-2, 3e-2, 6e-2)
     """Learning rates that are tried at two corners of the grid."""
     swept: tuple[tuple[int, int], ...] = ((64, 200), (512, 1_600))
     """Latents and steps of these corners, the one that costs less first."""
@@ -96,7 +96,7 @@ class LearnConfig:
     """Texts of measurements, over 100,000 tokens in `small`."""
     penalty: float = 1.0
     """Lambda, for values of mean squared length d and errors summed over d. The paper's 5 goes with
-    thousands of dimensions; what a latent pays is lambda in units of its own size, which falls with
+    thousands of dimensions; what a latent pays is lambda in units of its own size, which grows with
     the root of d."""
     batch: int = 256
     """Rows a step."""

@@ -200,6 +200,8 @@ def power_law(
     log_x, log_y = np.log(x), np.log(y)
     if np.ptp(log_x) == 0 or len(log_x) < 3:
         return float("nan"), float("nan")
+    if np.ptp(log_y) == 0:
+        return 0.0, float("nan")
     slope, offset = np.polyfit(log_x, log_y, 1)
     spread = np.square(log_y - log_y.mean()).sum()
     missed = np.square(log_y - slope * log_x - offset).sum()
@@ -229,9 +231,18 @@ def fit_frontier(
     for place in range(resamples):
         weights = rng.multinomial(texts, np.full(texts, 1 / texts))
         again = losses @ weights / texts
-        points = frontier(compute, again)
-        samples[place] = laws(rng.choice(points, len(points)), again)
+        samples[place] = laws(_resampled(frontier(compute, again), rng), again)
     return Fit(front=front, exponent=exponent, r2=r2, size=size, steps=step, samples=samples)
+
+
+def _resampled(
+    points: Int[np.ndarray, " place"], rng: np.random.Generator
+) -> Int[np.ndarray, " place"]:
+    """Points of a frontier drawn with replacement, at least two of them distinct."""
+    drawn = rng.choice(points, len(points))
+    while len(points) > 1 and len(np.unique(drawn)) < 2:
+        drawn = rng.choice(points, len(points))
+    return drawn
 
 
 def claims(grid: Grid, seed: int) -> list[ClaimResult]:

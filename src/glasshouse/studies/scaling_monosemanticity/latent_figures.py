@@ -158,7 +158,7 @@ def _neighbours(seen: Seen) -> Section:
                 name="map",
                 title="Topical latents on a map",
                 caption="The largest dictionary's topical latents laid out by their directions; "
-                "the eight topics with most latents have a colour, the others are grey.",
+                "the seven topics with most latents have a colour, the others are grey.",
                 draw=lambda: _map(seen),
             ),
             Table(

@@ -10,7 +10,7 @@ from glasshouse.interpret.autointerp import draw_passages, explain_by_rule, simu
 from glasshouse.interpret.dictionaries import Coder, Dictionary, LinearCoder, fit_baseline
 from glasshouse.interpret.dictionaries.metrics import score_against_ledger, sparse_codes
 from glasshouse.interpret.features import LatentEntries, collect_entries, neuron_correlation
-from glasshouse.studies.claims import ClaimResult, judge_control
+from glasshouse.studies.claims import ClaimResult, Evidence, judge_control
 from glasshouse.studies.scaling_monosemanticity.claims import (
     INTERPRETABLE,
     NOT_NEURONS,
@@ -20,10 +20,13 @@ from glasshouse.studies.scaling_monosemanticity.claims import (
 from glasshouse.studies.scaling_monosemanticity.evidence import (
     control_of,
     over_units,
+    percentiles,
     rank_correlation,
+    untested,
 )
-from glasshouse.studies.scaling_monosemanticity.grow import number
+from glasshouse.studies.scaling_monosemanticity.grow import NAME, number
 from glasshouse.studies.scaling_monosemanticity.reading import Subject
+from glasshouse.world.streams import stream
 
 TENTHS = 10
 """Equal parts of a latent's active tokens, by activation."""
@@ -238,19 +241,31 @@ def claims(seen: Meaning, seed: int) -> list[ClaimResult]:
 
 
 def _interpretable(seen: Meaning, seed: int) -> ClaimResult:
-    means = {name: float(one.scores.mean()) for name, one in seen.explained.items()}
-    rival = max(means["neurons"], means["random directions"])
-    axes = means["axes"] - rival
+    scores = {name: one.scores for name, one in seen.explained.items()}
+    if min(map(len, scores.values())) < 2:
+        return untested(INTERPRETABLE, "fewer than two directions could be explained")
+
+    def lead(means: dict[str, np.ndarray], name: str) -> np.ndarray:
+        rival = np.maximum(means["neurons"], means["random directions"])
+        return np.asarray(means[name] - rival)
+
+    rng = stream(seed, NAME, INTERPRETABLE.id)
+    drawn = {
+        name: one[rng.integers(len(one), size=(2_000, len(one)))].mean(axis=1)
+        for name, one in scores.items()
+    }
+    means = {name: np.asarray(one.mean()) for name, one in scores.items()}
+    axes = float(lead(means, "axes"))
     said = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
-    return over_units(
-        INTERPRETABLE,
-        (seen.explained["latents"].scores - rival).tolist(),
-        seed=seed,
+    evidence = Evidence(
+        measured=float(lead(means, "latents")),
+        interval=percentiles(lead(drawn, "latents")),
         text=f"on average: {said}",
         control=judge_control(
             INTERPRETABLE, axes, text=f"the value's own axes in the latents' place: {axes:.2f}"
         ),
     )
+    return ClaimResult(claim=INTERPRETABLE, evidence=evidence)
 
 
 def _rising(rows: Float[np.ndarray, "topic tenth"]) -> list[float]:
