@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from glasshouse.studies import Claim, ClaimResult, Control, Evidence, Verdict, judge, judge_control
 from glasshouse.studies import out_of_scale as nothing_measured
+from glasshouse.studies.claims import tally
 
 ORDER = list(Verdict)
 finite = st.floats(-1e6, 1e6)
@@ -206,3 +207,13 @@ class TestClaimResult:
         reason = ClaimResult(claim=claim(), evidence=found).reason
         assert reason.endswith(".")
         assert "\n" not in reason
+
+
+def test_tallies_verdicts_best_first():
+    """Those that nothing has are left out."""
+    results = [
+        ClaimResult(claim=claim(), evidence=evidence(low, high))
+        for low, high in ((0.4, 0.6), (0.95, 0.99), (0.6, 0.7), (0.92, 0.97))
+    ]
+    assert tally(results) == "2 reproduced, 1 trend, 1 not-seen"
+    assert tally([]) == ""

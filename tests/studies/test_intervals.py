@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from glasshouse.studies.intervals import bootstrap_interval, paired_interval, proportion_interval
+from glasshouse.studies.intervals import (
+    bootstrap_interval,
+    paired_interval,
+    proportion_interval,
+    rank_correlation,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -58,3 +63,14 @@ class TestProportionInterval:
     def test_knows_nothing_without_trials(self):
         """No trial leaves every share possible."""
         assert proportion_interval(0, 0) == (0.0, 1.0)
+
+
+class TestRankCorrelation:
+    def test_sees_order_alone(self):
+        """Any rising curve is a perfect one; ties share a rank."""
+        assert rank_correlation([1, 2, 5], [0, 3, 100]) == pytest.approx(1)
+        assert rank_correlation([1, 2, 3], [5, 5, 1]) == pytest.approx(-0.866, abs=1e-3)
+
+    def test_knows_nothing_of_what_does_not_vary(self):
+        """A flat side goes with nothing."""
+        assert rank_correlation([1, 1, 1], [0, 3, 100]) == 0

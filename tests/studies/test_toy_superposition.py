@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from glasshouse.errors import InputError
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.studies.study import Figure, no_progress
 from glasshouse.studies.toy_superposition import STUDY, ToySuperpositionConfig, pentagon
 from glasshouse.studies.toy_superposition.basic import BasicConfig
@@ -16,7 +17,6 @@ from glasshouse.studies.toy_superposition.experiment import (
     Bench,
     Budget,
     mean_over_shuffles,
-    rank_correlation,
 )
 from glasshouse.studies.toy_superposition.geometry import (
     GeometryConfig,

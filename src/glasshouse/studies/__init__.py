@@ -1,8 +1,8 @@
 """Studies: each paper as one command that ends in a table of claims.
 
 `STUDIES` is what the command line offers; reading it imports no study, hence no torch. A study is
-written with the types of `study.py` and `claims.py`, its intervals come from `intervals.py`, and
-its entry here says where it lives.
+written with the types of `study.py` and `claims.py`, its intervals come from `intervals.py`, its
+jobs are done side by side by `working.py`, and its entry here says where it lives.
 """
 
 from glasshouse.studies.catalogue import STUDIES, load_study, preset_config, study_card

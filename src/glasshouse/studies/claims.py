@@ -6,6 +6,7 @@ computed from the two and cannot be set by hand.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -241,3 +242,10 @@ def _facing_interval(claim: Claim, interval: tuple[float, float]) -> tuple[float
         )
     )
     return ends[0], ends[1]
+
+
+def tally(results: Iterable["ClaimResult"]) -> str:
+    """How many claims have which verdict, in words, best first: `3 reproduced, 1 trend`."""
+    verdicts = [result.verdict for result in results]
+    counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
+    return ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)

@@ -73,3 +73,11 @@ def proportion_interval(
     # Rounding leaves the ends of "none" and "all" a hair inside, where they would exclude chance.
     low = 0.0 if successes == 0 else float(interval.low)
     return low, 1.0 if successes == trials else float(interval.high)
+
+
+def rank_correlation(first: Values, second: Values) -> float:
+    """Spearman's, ties averaged; 0 where one side does not vary, for then nothing goes together."""
+    ranks = [stats.rankdata(side) for side in (first, second)]
+    if any(np.std(side) == 0 for side in ranks):
+        return 0.0
+    return float(np.corrcoef(*ranks)[0, 1])

@@ -10,14 +10,13 @@ from glasshouse.models.superposition import HiddenReLU, geometric_importance, we
 from glasshouse.models.superposition_data import ToyData
 from glasshouse.models.superposition_geometry import polysemanticity
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, judge_control
-from glasshouse.studies.intervals import bootstrap_interval
+from glasshouse.studies.intervals import bootstrap_interval, rank_correlation
 from glasshouse.studies.toy_superposition.experiment import (
     SOURCE,
     Bench,
     Budget,
     as_array,
     mean_over_shuffles,
-    rank_correlation,
     resample_replicas,
     resampled_interval,
     train_on,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from glasshouse.models.superposition import LinearOutput, weighted_error
@@ -164,13 +163,6 @@ def mean_over_shuffles(
     outcomes = np.array([statistic(dealt) for dealt in shuffled])
     defined = outcomes[~np.isnan(outcomes)]
     return float(defined.mean()) if len(defined) else float("nan")
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation; zero when one side is constant and so says nothing."""
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
-    return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
 
 
 def as_array(tensor: Tensor) -> np.ndarray:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, judge_control
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.studies.toy_superposition.experiment import (
     SOURCE,
     Bench,
     mean_over_shuffles,
-    rank_correlation,
     resample_replicas,
     resampled_interval,
 )
