@@ -43,6 +43,7 @@ from glasshouse.interpret.dictionaries.kinds import Kind
 from glasshouse.interpret.dictionary_scores import against_truth, harvest_held_out
 from glasshouse.interpret.texts import SKIP, Texts, texts_of
 from glasshouse.models import LanguageModel
+from glasshouse.world.streams import stream
 
 BATCH, TRIALS, NEAR = 1024, 4, 0.1
 
@@ -218,7 +219,9 @@ def train(kind: Kind, draw: Draw, steps: int, seed: int, options: argparse.Names
     config = DictionaryConfig(
         d_in=first.shape[1], num_latents=options.latents, kind=kind, value=options.value
     )
-    dictionary = Dictionary(config, generator=torch.Generator().manual_seed(seed))
+    # A small number would be the generator's own seed as well, and first weights the truth itself.
+    start = int(stream(seed, "bench-rankings").integers(1 << 62))
+    dictionary = Dictionary(config, generator=torch.Generator().manual_seed(start))
     dictionary.fit_scale(first)
 
     def batches() -> Iterator[Tensor]:
