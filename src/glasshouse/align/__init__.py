@@ -1,5 +1,7 @@
 """Shaping what a model does: what it is trained to prefer, and how far it may move for it.
 
+- `dialogues`: turns, the layouts in which models read them, and whose every token is
+- `comparisons`: which of two replies was preferred, from files and back
 - `preferences`: losses of models that judge replies, and of policies that learn from pairs
 - `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
 - `advantages`: what a sample was worth beyond what was to be expected
@@ -13,6 +15,22 @@ from glasshouse.align.advantages import (
     leave_one_out_advantages,
     whitened,
 )
+from glasshouse.align.comparisons import (
+    Comparison,
+    read_comparisons,
+    split_comparisons,
+    write_comparisons,
+)
+from glasshouse.align.dialogues import (
+    Dialogue,
+    Layout,
+    Rendered,
+    Turn,
+    human_assistant_layout,
+    parse_human_assistant,
+    template_layout,
+    word_layout,
+)
 from glasshouse.align.divergence import best_of_n_kl, k1, k3
 from glasshouse.align.elo import Elo, fit_elo, win_fraction
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
@@ -25,7 +43,12 @@ from glasshouse.align.preferences import (
 )
 
 __all__ = [
+    "Comparison",
+    "Dialogue",
     "Elo",
+    "Layout",
+    "Rendered",
+    "Turn",
     "best_of_n_kl",
     "binary_loss",
     "clipped_policy_loss",
@@ -34,12 +57,19 @@ __all__ = [
     "fit_elo",
     "generalised_advantages",
     "group_advantages",
+    "human_assistant_layout",
     "k1",
     "k3",
     "leave_one_out_advantages",
+    "parse_human_assistant",
     "ranked_loss",
+    "read_comparisons",
     "score_loss",
     "soft_ranked_loss",
+    "split_comparisons",
+    "template_layout",
     "whitened",
     "win_fraction",
+    "word_layout",
+    "write_comparisons",
 ]
