@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import ticker
 from matplotlib.figure import Figure as Drawing
 
 from glasshouse.studies.sparse_autoencoders.overcomplete import AT, DEADLY
@@ -54,6 +55,9 @@ def _tradeoff(seen: Seen) -> Drawing:
             axis.axvline(one.d / 4, color="grey", linestyle=":", linewidth=1)
     axes[0].set(xlabel="active latents of a token (L0)", ylabel="unexplained variance (FVU)")
     axes[1].set(xlabel="active latents of a token (L0)", ylabel="perplexity", yscale="log")
+    for which in ("major", "minor"):
+        formatter = ticker.FuncFormatter(lambda value, _: f"{value:.3g}")
+        getattr(axes[1].yaxis, f"set_{which}_formatter")(formatter)
     return figure
 
 

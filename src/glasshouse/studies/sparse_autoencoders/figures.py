@@ -149,6 +149,7 @@ def _scores(seen: Seen) -> Drawing:
         axis.set_xticks(
             range(len(by_unit[0])), [f"block {at.layer}" for at in by_unit[0]], fontsize=8
         )
+        axis.set_xlim(-0.5, len(by_unit[0]) - 0.5)
         axis.set_title("trained" if kind == "layers" else "weights shuffled")
     axes[0].set_ylabel("score of explanations")
     figure.legend(

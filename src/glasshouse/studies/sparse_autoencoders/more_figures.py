@@ -64,7 +64,10 @@ def _recovery(seen: Seen) -> Drawing:
         found = [toy.recoveries[name].mean_max_cosine for toy in seen.toys]
         axis.bar(place, np.mean(found), width=0.6, alpha=0.45, color="C0" if place < 2 else "C1")
         axis.plot([place] * len(found), found, "o", markersize=4, color="C0" if place < 2 else "C1")
-    labels = [name.replace(", ", ",\n").replace(" norms", "\nnorms") for name in names]
+    labels = [
+        name.upper() if len(name) == 3 else name.replace(", ", ",\n").replace(" norms", "\nnorms")
+        for name in names
+    ]
     axis.set_xticks(range(len(names)), labels, fontsize=8)
     axis.axhline(0.9, color="grey", linestyle=":", linewidth=1)
     axis.set(ylabel="mean largest cosine", ylim=(0, 1.05))
