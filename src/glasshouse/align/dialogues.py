@@ -202,6 +202,15 @@ def template_layout(
     return render
 
 
+LayoutMaker = Callable[[Tokenizer], Layout]
+"""Makes a layout for the model whose tokenizer it is."""
+
+LAYOUTS: Mapping[str, LayoutMaker] = {
+    "human-assistant": human_assistant_layout,
+    "words": word_layout,
+}
+"""Layouts by name; a chat template is a text of its own and goes with the model that has it."""
+
 _TEMPLATE_ROLES = {"system": "system", "human": "user", "assistant": "assistant"}
 
 
