@@ -72,7 +72,7 @@ def _tenths(seen: Seen) -> Drawing:
             axis.plot(order, known.mean(axis=0), "o-", color=colour, linewidth=2, label=label)
     axis.set(xlabel="tenth of activation", ylabel="share of right tokens", ylim=(-0.02, 1.05))
     axis.set_xticks(order)
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=2)
     return figure
 
 
@@ -84,9 +84,10 @@ def _interpretability(seen: Seen) -> Section:
     return Section(
         title="Features and neurons",
         text="Each living latent is held against every neuron of this layer and those before; the "
-        f"paper finds 82% that correlate by {ALIKE} or less with all of them. In a model whose "
-        f"neurons are about as many as the words it knows, that is not so: "
-        f"{(seen.meaning.likeness <= ALIKE).mean():.0%} here. The control holds the same latents "
+        f"paper finds 82% that correlate by {ALIKE} or less with all of them. Here "
+        f"{(seen.meaning.likeness <= ALIKE).mean():.0%} do, in a model of "
+        f"{seen.subject.close_neurons.shape[1]} such neurons that knows "
+        f"{seen.subject.world.vocab_size} words. The control holds the same latents "
         "against those of a smaller dictionary, among which they should be found again.\n\n"
         "For each of some latents, neurons (their positive part), random directions and axes of "
         "the value, the rule was "
@@ -158,7 +159,7 @@ def _neighbours(seen: Seen) -> Section:
                 name="map",
                 title="Topical latents on a map",
                 caption="The largest dictionary's topical latents laid out by their directions; "
-                "the seven topics with most latents have a colour, the others are grey.",
+                "the six topics with most latents have a colour, the others are grey.",
                 draw=lambda: _map(seen),
             ),
             Table(
@@ -183,7 +184,7 @@ def _map(seen: Seen) -> Drawing:
     figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     if one.places is not None:
         counts = np.bincount(one.topics, minlength=1)
-        named = np.argsort(-counts, kind="stable")[:7]
+        named = np.argsort(-counts, kind="stable")[:6]
         rest = ~np.isin(one.topics, named)
         axis.plot(*one.places[rest].T, "o", color="grey", markersize=3, alpha=0.5, label="others")
         for number, topic in enumerate(named.tolist()):

@@ -190,8 +190,11 @@ def _rates(seen: Seen) -> Drawing:
             list(losses), [x - low for x in losses.values()], "o-", color=f"C{number}", label=label
         )
         axis.axvline(best, color=f"C{number}", linewidth=0.8, linestyle=":")
+    tried = sorted({lr for losses in rates.losses for lr in losses})
+    axis.set_xticks(tried, [f"{lr:g}" for lr in tried])
+    axis.set_xticks([], minor=True)
     axis.set(xlabel="learning rate", ylabel="loss above the best", ylim=(-0.05, None))
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="upper center")
     return figure
 
 

@@ -65,7 +65,8 @@ def _clamping(seen: Seen) -> Section:
         text="A topic's latent is set to multiples of its largest activation at every token, and "
         "what the dictionary misses of the value is kept, so that a latent set to what it is "
         f"changes nothing. Prompts are the first {PLACE} tokens of texts that have nothing of the "
-        "topic, behind which a word of some topic is to come.",
+        "topic, behind which a word of some topic is to come. Some nouns belong to two "
+        "topics and are shown under one of them; they are not counted as words of either.",
         items=tuple(items),
     )
 
@@ -188,7 +189,7 @@ def _alphabets(seen: Seen) -> Section:
         text="Two models read the same grammar in two alphabets. In the mixed texts of the first, "
         "both alphabets say one thing; in those of the second, what the other alphabet says is "
         "about topics permuted anew in every text. Latents are read in texts of one alphabet "
-        "alone, which neither model has reason to tell from the other's. A latent stands for a "
+        "alone, then in texts of the other. A latent stands for a "
         "topic in an alphabet if half of its activation there lies in sentences of the topic. A "
         "permuted lexicon, in which each topic's words of the second alphabet mean another topic, "
         "says how many would agree by chance. This is an analogue of several languages, not of "
