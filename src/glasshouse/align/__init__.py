@@ -23,6 +23,7 @@ from glasshouse.align.comparisons import (
     write_comparisons,
 )
 from glasshouse.align.dialogues import (
+    LAYOUTS,
     Dialogue,
     Layout,
     Rendered,
@@ -52,6 +53,7 @@ from glasshouse.align.preferences import (
 )
 
 __all__ = [
+    "LAYOUTS",
     "Agreement",
     "Comparison",
     "Dialogue",

@@ -86,6 +86,15 @@ class PreferenceModel(nn.Module):
             )
         return found.ids[-self.context :]
 
+    def fits(self, comparison: Comparison) -> bool:
+        """Whether both replies leave room in the context for something of what they answer."""
+        try:
+            for reply in (comparison.first, comparison.second):
+                self.encode(comparison.dialogue(reply))
+        except InputError:
+            return False
+        return True
+
     @torch.no_grad()
     def score(self, dialogues: Sequence[Dialogue], *, batch: int = 64) -> Float[Tensor, " item"]:
         """Scores of dialogues, in their order; rows of like length go together.

@@ -4,7 +4,7 @@ Rows of like length go together, so that little padding is computed; which compa
 is a function of the seed and the step alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,7 +67,7 @@ class JudgeStep:
 
 def train_judge(
     model: PreferenceModel, comparisons: Sequence[Comparison], config: JudgeTrainingConfig
-) -> Iterator[JudgeStep]:
+) -> Generator[JudgeStep, None, None]:
     """Train a preference model in place; stopping early is `break`.
 
     Raises:

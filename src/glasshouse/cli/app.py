@@ -14,6 +14,7 @@ import typer
 
 import glasshouse
 from glasshouse.cli import (
+    align,
     diff,
     export,
     generate,
@@ -80,6 +81,7 @@ app.add_typer(world.app, name="world", rich_help_panel="Begin here")
 app.command("train", rich_help_panel="Models")(train.train)
 app.command("generate", rich_help_panel="Models")(generate.generate)
 app.add_typer(look.app, name="look", rich_help_panel="Models")
+app.add_typer(align.app, name="align", rich_help_panel="Models")
 app.command("studies", rich_help_panel="Papers")(studies.studies)
 app.command("run", rich_help_panel="Papers")(run.run)
 app.command("runs", rich_help_panel="Notebook")(runs.runs)

@@ -1,0 +1,71 @@
+"""What the verbs of `align` share: files of comparisons, and what agreement is told as."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.cli.console import talk
+from glasshouse.errors import InputError
+
+if TYPE_CHECKING:
+    from glasshouse.align import Agreement, Comparison, PreferenceModel
+else:
+    # all import torch, which `--help` has no time for
+    Agreement = Comparison = PreferenceModel = Any
+
+_SHOWN = 3
+"""Lines that were left out whose reasons are told."""
+
+
+def read_pairs(path: Path) -> list[Comparison]:
+    """Every comparison of a file; what is none is told, with its line.
+
+    Raises:
+        InputError: If the file cannot be read, or holds none.
+    """
+    from glasshouse.align import split_comparisons
+
+    good, bad = split_comparisons(path)
+    if bad:
+        why = "; ".join(f"line {number}: {reason}" for number, reason in bad[:_SHOWN])
+        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        talk(f"{path}: {len(bad)} of {len(good) + len(bad)} lines left out ({why}{more})")
+    return good
+
+
+def fitting(judge: PreferenceModel, pairs: list[Comparison], path: Path) -> list[Comparison]:
+    """Those that the model can read; what is too long is counted and told.
+
+    Raises:
+        InputError: If none is short enough.
+    """
+    found = [one for one in pairs if judge.fits(one)]
+    if not found:
+        raise InputError(
+            f"{path}: every comparison has a reply as long as the context of {judge.context} "
+            "tokens; take a model with a longer one"
+        )
+    if len(found) < len(pairs):
+        talk(
+            f"{path}: {len(pairs) - len(found)} of {len(pairs)} comparisons left out, whose reply "
+            f"fills the context of {judge.context} tokens"
+        )
+    return found
+
+
+def agreement_line(found: Agreement, what: str) -> str:
+    """Agreement in words."""
+    best = "" if found.ceiling == 1 else f" of at most {found.ceiling:.3f}"
+    return (
+        f"{what}: agrees with {found.accuracy:.3f}{best} of {found.pairs} comparisons; "
+        f"{found.loss:.3f} nats each (a coin: 0.693)"
+    )
+
+
+def agreement_plain(found: Agreement) -> dict[str, Any]:
+    """Agreement as JSON values."""
+    return {
+        "accuracy": found.accuracy,
+        "ceiling": found.ceiling,
+        "loss": found.loss,
+        "pairs": found.pairs,
+    }
