@@ -49,7 +49,7 @@ _CARDS = (
         summary="Can training decide, at equal loss, whether a neuron stands for one feature or "
         "for many?",
         presets={
-            "small": "2 CPU cores, about 5 minutes",
+            "small": "2 CPU cores, about 6 minutes",
             "paper": "one GPU, about six hours",
         },
         where="glasshouse.studies.engineered_monosemanticity:STUDY",
