@@ -95,13 +95,3 @@ def control_of(claim: Claim, values: Sequence[float], *, seed: int, text: str) -
     return judge_control(
         claim, mean, text=f"{text}: {mean:.2f}", interval=interval if len(values) > 1 else None
     )
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's, ties averaged; 0 where one side does not vary."""
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(one) for one in (first, second)]
-    if np.std(ranks[0]) == 0 or np.std(ranks[1]) == 0:
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])

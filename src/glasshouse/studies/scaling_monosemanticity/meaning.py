@@ -11,6 +11,7 @@ from glasshouse.interpret.dictionaries import Coder, Dictionary, LinearCoder, fi
 from glasshouse.interpret.dictionaries.metrics import score_against_ledger, sparse_codes
 from glasshouse.interpret.features import LatentEntries, collect_entries, neuron_correlation
 from glasshouse.studies.claims import ClaimResult, Evidence, judge_control
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.studies.scaling_monosemanticity.claims import (
     INTERPRETABLE,
     NOT_NEURONS,
@@ -21,7 +22,6 @@ from glasshouse.studies.scaling_monosemanticity.evidence import (
     control_of,
     over_units,
     percentiles,
-    rank_correlation,
     untested,
 )
 from glasshouse.studies.scaling_monosemanticity.grow import NAME, number

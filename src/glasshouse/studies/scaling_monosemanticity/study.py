@@ -1,14 +1,11 @@
 """The study itself: grow models, learn dictionaries, follow the arguments, write chapters."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from glasshouse.errors import InputError
 from glasshouse.studies.catalogue import STUDIES
-from glasshouse.studies.claims import ClaimResult, Verdict
+from glasshouse.studies.claims import ClaimResult, tally
 from glasshouse.studies.scaling_monosemanticity import (
     alphabets,
     clamping,
@@ -27,6 +24,7 @@ from glasshouse.studies.scaling_monosemanticity.reading import subject_of
 from glasshouse.studies.scaling_monosemanticity.seen import Seen
 from glasshouse.studies.scaling_monosemanticity.use_figures import use_chapters
 from glasshouse.studies.study import Findings, Progress, Study
+from glasshouse.studies.working import Ticker, check_device, threads_restored
 
 
 def run(
@@ -41,12 +39,10 @@ def run(
     Raises:
         InputError: If the config asks for a device that is not there.
     """
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(
-            f"device={config.device!r} is not available here; pass --set device=cpu or choose "
-            "--preset small"
-        )
-    with _one_thread(config.device):
+    check_device(config.device)
+    with threads_restored():
+        if config.device == "cpu":
+            torch.set_num_threads(1)  # these models are too small for more
         seen = _measure(config, seed, progress)
     progress(1_000, 1_000, "judging")
     results = _judge(seen, seed)
@@ -55,7 +51,11 @@ def run(
 
 
 def _measure(config: ScalingConfig, seed: int, progress: Progress) -> Seen:
-    tick = _Ticker(config, progress)
+    ticker = Ticker(_work(config), progress)
+
+    def tick(what: str) -> None:
+        ticker.add(1, what)
+
     subject = subject_of(config, seed=seed, tick=tick)
     laws = grid.measure(subject, tick)
     sizes = sorted(laws.longest)
@@ -96,53 +96,27 @@ def _judge(seen: Seen, seed: int) -> list[ClaimResult]:
     ]
 
 
-@contextmanager
-def _one_thread(device: str) -> Iterator[None]:
-    """Work on one thread of a CPU, as these models are too small for more; then as before."""
-    before = torch.get_num_threads()
-    if device == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class _Ticker:
-    """Counts steps of all trainings and reports each whole part of a thousand."""
-
-    def __init__(self, config: ScalingConfig, progress: Progress) -> None:
-        grids, hops, two = config.grid, config.two_hops, config.bilingual
-        sizes = len(grids.sizes)
-        self._total = (
-            config.grow.steps
-            + sizes * (sum(grids.steps) + sum(grids.planted_steps))
-            + len(grids.rates) * sum(steps for _, steps in grids.swept)
-            + len(grids.large) * grids.large_steps
-            + len(config.planted.sizes) * config.planted.steps
-            + hops.grow.steps
-            + hops.steps
-            + hops.prompts
-            + 2 * (two.grow.steps + two.steps)
-            + 100
-        )
-        self._progress, self._done, self._shown = progress, 0, -1
-
-    def __call__(self, what: str) -> None:
-        """Count one step."""
-        self._done += 1
-        shown = min(999, 1_000 * self._done // self._total)
-        if shown != self._shown:
-            self._shown = shown
-            self._progress(shown, 1_000, what)
+def _work(config: ScalingConfig) -> int:
+    """Steps of all trainings, and a few for what is read."""
+    grids, hops, two = config.grid, config.two_hops, config.bilingual
+    return (
+        config.grow.steps
+        + len(grids.sizes) * (sum(grids.steps) + sum(grids.planted_steps))
+        + len(grids.rates) * sum(steps for _, steps in grids.swept)
+        + len(grids.large) * grids.large_steps
+        + len(config.planted.sizes) * config.planted.steps
+        + hops.grow.steps
+        + hops.steps
+        + hops.prompts
+        + 2 * (two.grow.steps + two.steps)
+        + 100
+    )
 
 
 def _headline(claims: list[ClaimResult]) -> str:
-    counts = {verdict: sum(r.verdict is verdict for r in claims) for verdict in Verdict}
-    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     return (
         "Dictionaries of small models in worlds whose truth is known, as analogues of those of a "
-        f"production model: of {len(claims)} claims, {said}."
+        f"production model: of {len(claims)} claims, {tally(claims)}."
     )
 
 
