@@ -21,9 +21,18 @@ from glasshouse.studies.emotion_concepts.evidence import (
 )
 from glasshouse.studies.emotion_concepts.grow import calm_replies, grow_all
 from glasshouse.studies.emotion_concepts.preferences import elo
+from glasshouse.studies.emotion_concepts.recognition import grouped, neighbours
 from glasshouse.studies.emotion_concepts.study import ORDER
-from glasshouse.studies.emotion_concepts.tracking import AFTER, BEFORE, half_life
+from glasshouse.studies.emotion_concepts.tracking import (
+    AFTER,
+    BEFORE,
+    CONDITIONS,
+    half_life,
+    order,
+    states_of,
+)
 from glasshouse.studies.study import Figure, no_progress
+from glasshouse.world.mood_texts import others
 from glasshouse.world.moods import STATES
 from glasshouse.world.streams import stream
 
@@ -149,6 +158,33 @@ class TestHalfLife:
     def test_is_zero_where_the_mark_itself_ends_it(self):
         """Under half at token 0 already."""
         assert half_life(np.concatenate([np.ones(BEFORE), np.zeros(AFTER)])) == 0
+
+
+class TestConditions:
+    def test_counts_the_weakest_of_all_conditions_that_show(self):
+        """Others badly found lower the step from shown to masked, as any other condition would."""
+        good = dict.fromkeys(CONDITIONS, 0.9) | {"masked": 0.4}
+        assert order(good) == pytest.approx(0.4 - 1 / 12)
+        assert order(good | {"others": 0.5}) == pytest.approx(0.1)
+        assert order(good | {"masked": 0.05}) < 0
+
+    def test_asks_for_the_one_told_of(self):
+        """The writer of a text about others is in no state, so theirs is what must be found."""
+        texts = others(tiny().world, 5, stream(1, "others"), states=np.arange(5))
+        assert states_of(texts, "others").tolist() == [0, 1, 2, 3, 4]
+        assert (states_of(texts, "story") == -1).all()
+
+
+class TestGroups:
+    def test_says_which_states_share_one(self):
+        """Glad and calm meet across the end of the circle; glad and miserable do not meet."""
+        meet = (0, *range(1, 11), 0)
+        apart = (0, 1, 2, 3, 4, 5, 0, *range(6, 11))
+        assert grouped(meet) == (("glad", "calm"),)
+        assert neighbours(meet) == 1
+        assert grouped(apart) == (("glad", "miserable"),)
+        assert neighbours(apart) == 0
+        assert neighbours(tuple(range(12))) == 0
 
 
 class TestEvidence:

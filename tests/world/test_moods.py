@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from glasshouse.errors import InputError
-from glasshouse.world.mood_texts import choices, dialogues, feelings, measures, mixed, stories
+from glasshouse.world.mood_texts import (
+    choices,
+    dialogues,
+    feelings,
+    measures,
+    mixed,
+    others,
+    stories,
+)
 from glasshouse.world.moods import ACTS, NO_STATE, STATES, MoodWorld, coordinates, prefers
 from glasshouse.world.streams import stream
 
@@ -80,6 +88,24 @@ class TestStories:
             assert {WORLD.vocabulary[i] for i in texts.ids[:, -1]} <= set(act.answers)
         with pytest.raises(InputError, match="act='shout'"):
             stories(WORLD, 1, rng(), act="shout")
+
+
+class TestOthers:
+    def test_shows_a_state_that_decides_nothing(self):
+        """Words are of the one told of; the act is a stateless writer's, 1 / (1 + e) bad."""
+        state = np.full(3_000, STATES.index("desperate"))
+        texts = others(WORLD, 3_000, rng(), states=state, hide=False, act="act")
+        assert (texts.ids[:, 1] == WORLD.id("<other>")).all()
+        own = np.isin(texts.ids, list(WORLD.words_of(STATES.index("desperate"))))
+        assert own.any(axis=1).mean() > 0.99
+        share = (texts.ids[:, -1] == WORLD.id("<bad>")).mean()
+        assert share == pytest.approx(1 / (1 + np.e), abs=0.03)
+        assert (texts.user == state).all()
+        assert (texts.reply == NO_STATE).all()
+
+    def test_draws_a_state_where_none_is_given(self):
+        """All twelve are told of, and none of nobody's."""
+        assert set(others(WORLD, 300, rng()).user) == set(range(len(STATES)))
 
 
 class TestDialogues:

@@ -2,8 +2,9 @@
 
 Every text is one start token and `world.length` more. Stories have one writer; dialogues a user and
 an assistant, whose state follows from the user's as the manner says that stands before; in a
-masked reply the state shows in no word, yet decides what is done. Further kinds are
-rows of short exchanges about a number or an item, and rows of choices between two items.
+masked reply the state shows in no word, yet decides what is done. Texts about others show a state
+that is not the writer's and decides nothing. Further kinds are rows of short exchanges about a
+number or an item, and rows of choices between two items.
 """
 
 from dataclasses import dataclass
@@ -81,6 +82,41 @@ def stories(
     ids[:, 0], ids[:, 1] = world.id("<start>"), world.id("<story>")
     _finish(world, ids, drawn, act, rng)
     return MoodTexts(ids=ids, user=drawn, reply=drawn, switch=np.ones(count, dtype=int))
+
+
+def others(
+    world: MoodWorld,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    states: np.ndarray | None = None,
+    hide: bool | None = None,
+    act: str | None = None,
+) -> MoodTexts:
+    """A writer in no state tells of somebody who is in one.
+
+    Args:
+        world: Its words.
+        count: Texts.
+        rng: Where draws come from.
+        states: The state of whom each is about; None draws one.
+        hide: Whether words of that state are left out; None: in half of the texts.
+        act: Which of `ACTS` is asked; None: any.
+
+    Returns:
+        Texts whose `user` is the one told of and whose `reply` is the writer, in no state, by whom
+        the act goes.
+
+    Raises:
+        InputError: If there is no such act.
+    """
+    told = rng.integers(len(STATES), size=count) if states is None else np.asarray(states)
+    at = np.repeat(told[:, None], world.length + 1, axis=1)
+    ids = world.draw_words(at, _topics(world, count, rng), _hidden(count, hide, rng), rng)
+    ids[:, 0], ids[:, 1] = world.id("<start>"), world.id("<other>")
+    writer = np.full(count, NO_STATE)
+    _finish(world, ids, writer, act, rng)
+    return MoodTexts(ids=ids, user=told, reply=writer, switch=np.ones(count, dtype=int))
 
 
 def dialogues(
@@ -192,8 +228,8 @@ def choices(world: MoodWorld, count: int, rng: np.random.Generator) -> MoodTexts
 
 def mixed(world: MoodWorld, count: int, rng: np.random.Generator) -> np.ndarray:
     """Token ids of texts of all kinds in random order, as a model is trained on."""
-    counts = rng.multinomial(count, (0.20, 0.45, 0.15, 0.10, 0.10)).tolist()
-    writers = (stories, dialogues, measures, feelings, choices)
+    counts = rng.multinomial(count, (0.15, 0.45, 0.15, 0.10, 0.10, 0.05)).tolist()
+    writers = (stories, dialogues, measures, feelings, choices, others)
     rows = [write(world, n, rng).ids for write, n in zip(writers, counts, strict=True) if n]
     return rng.permutation(np.concatenate(rows))
 

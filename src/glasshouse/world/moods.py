@@ -82,7 +82,7 @@ MANNERS = ("<echo>", "<turn>", "<either>")
 of the time and otherwise any."""
 
 _MARKS = (
-    *("<start>", "<story>", "<user>", "<assistant>", "<feel>", "<idle>"),
+    *("<start>", "<story>", "<other>", "<user>", "<assistant>", "<feel>", "<idle>"),
     *("<choose>", "<pick>", "<first>", "<second>"),
 )
 

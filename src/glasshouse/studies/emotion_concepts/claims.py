@@ -126,14 +126,16 @@ UNEXPRESSED = Claim(
     id="unexpressed-states",
     claim="A state that no word shows can still be read, less well than one that is shown.",
     source=f"{PAPER}, probes by condition",
-    paper=".713 natural, .760 hidden, .386 unexpressed, .760 stories; chance .067",
+    paper=".713 natural, .760 hidden, .386 unexpressed, .760 stories, .826 discussing others; "
+    "chance .067",
     threshold=0.0,
     direction="above",
     no_effect=0.0,
     threshold_text="accuracy falls from shown to unexpressed states, and from there to chance; the "
     "smaller of the two steps counts",
-    note="Here replies are masked of which the manner foretells the state. What others may feel "
-    "is not in these texts, so the paper's condition of discussing others is left out.",
+    note="Here replies are masked of which the manner foretells the state. Hidden means without "
+    "the state's own words; others are told of by a writer without a state. The lowest accuracy "
+    "of all conditions that show a state is what must fall.",
 )
 
 MISDEED = Claim(

@@ -9,6 +9,7 @@ from glasshouse.studies.emotion_concepts.push_figures import (
     drift_chapter,
     preference_chapter,
 )
+from glasshouse.studies.emotion_concepts.recognition import CLUSTERS, grouped, neighbours
 from glasshouse.studies.emotion_concepts.seen import Seen
 from glasshouse.studies.emotion_concepts.tracking import AFTER, BEFORE, CONDITIONS
 from glasshouse.studies.study import Figure, Section, Table
@@ -106,6 +107,24 @@ def _recognition_chapter(seen: Seen) -> Section:
                 rows=rows,
                 caption="Vectors come from stories that hold none of the words of their state.",
             ),
+            Table(
+                title=f"Twelve vectors in {CLUSTERS} groups",
+                columns=(
+                    "model",
+                    "states that share a group",
+                    "of these pairs, next on the circle",
+                ),
+                rows=tuple(
+                    (
+                        number,
+                        "; ".join(" + ".join(group) for group in grouped(one.clusters)),
+                        f"{neighbours(one.clusters):.0%}",
+                    )
+                    for number, one in enumerate(seen.recognition)
+                ),
+                caption="K-means on unit vectors. With twelve vectors few groups can hold more "
+                f"than one; of pairs drawn blindly {2 / (len(STATES) - 1):.0%} are neighbours.",
+            ),
         ),
     )
 
@@ -183,8 +202,8 @@ def _tracking_chapter(seen: Seen) -> Section:
                 name="conditions",
                 title="States that no word shows",
                 caption="Share of held-out texts in which one probe for all conditions finds the "
-                "last writer's state; one dot a model, open dots a probe fitted to shuffled "
-                "states, the dotted line chance.",
+                "state of the last writer, or of the one told of; one dot a model, open dots a probe "
+                "fitted to shuffled states, the dotted line chance.",
                 draw=lambda: _conditions(seen),
             ),
         ),
@@ -233,7 +252,13 @@ def _switch(seen: Seen) -> Drawing:
 
 def _conditions(seen: Seen) -> Drawing:
     figure, axis = plt.subplots(figsize=(5.6, 2.8), layout="constrained")
-    labels = ("stories", "replies,\nall words", "replies,\nwords hidden", "replies,\nmasked")
+    labels = (
+        "stories",
+        "about\nothers",
+        "replies,\nall words",
+        "replies,\nwords hidden",
+        "replies,\nmasked",
+    )
     for place, name in enumerate(CONDITIONS):
         found = [one.accuracy[name] for one in seen.tracking]
         shuffled = [one.accuracy_shuffled[name] for one in seen.tracking]

@@ -8,6 +8,7 @@ import torch
 from glasshouse.interpret.concepts import (
     ConceptVectors,
     Plane,
+    concept_clusters,
     concept_plane,
     representational_similarity,
     token_effects,
@@ -26,6 +27,9 @@ from glasshouse.world.moods import STATES, coordinates
 
 TOP = 6
 """Tokens that a vector raises most, of which those of its state are counted."""
+
+CLUSTERS = 10
+"""Groups of vectors, as many as in the paper, which has 171 vectors for them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -54,6 +58,8 @@ class Recognition:
     """The same with states in another order, on average."""
     first_alike: float
     """Likeness of the arrangements in the first layer and in the one that is read."""
+    clusters: tuple[int, ...]
+    """Group of each state's vector, of `CLUSTERS`."""
     removed: int
     """Components of neutral text that were projected out."""
 
@@ -98,12 +104,33 @@ def measure(subject: Subject) -> Recognition:
             )
         ),
         first_alike=representational_similarity(subject.vectors[0], vectors),
+        clusters=tuple(concept_clusters(vectors, CLUSTERS).tolist()),
         removed=vectors.removed,
     )
 
 
 def _found(scores: np.ndarray, states: np.ndarray) -> float:
     return float((scores.argmax(axis=1) == states).mean())
+
+
+def grouped(clusters: tuple[int, ...]) -> tuple[tuple[str, ...], ...]:
+    """States that share a group with another, by group."""
+    groups = [
+        tuple(state for state, one in zip(STATES, clusters, strict=True) if one == group)
+        for group in sorted(set(clusters))
+    ]
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def neighbours(clusters: tuple[int, ...]) -> float:
+    """Share of the pairs in one group that are next to each other on the circle (any: 2 of 11)."""
+    near = [
+        (second - first) in (1, len(clusters) - 1)
+        for first in range(len(clusters))
+        for second in range(first + 1, len(clusters))
+        if clusters[first] == clusters[second]
+    ]
+    return sum(near) / len(near) if near else 0.0
 
 
 def _named(subject: Subject, vectors: ConceptVectors) -> tuple[float, tuple[tuple[str, ...], ...]]:

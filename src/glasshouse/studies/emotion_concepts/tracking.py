@@ -19,15 +19,15 @@ from glasshouse.studies.emotion_concepts.evidence import (
     rank_correlation,
 )
 from glasshouse.studies.emotion_concepts.reading import Subject
-from glasshouse.world.mood_texts import MoodTexts, dialogues, measures, stories
+from glasshouse.world.mood_texts import MoodTexts, dialogues, measures, others, stories
 from glasshouse.world.moods import NUMBERS, STATES, TEMPLATES
 
 BEFORE, AFTER = 8, 20
 """Tokens around a switch that are looked at."""
 
-CONDITIONS = ("story", "shown", "hidden", "masked")
-"""Stories with all words; replies with all words; replies without the state's own words; replies
-in which no word tells of the state."""
+CONDITIONS = ("story", "others", "shown", "hidden", "masked")
+"""Stories with all words; texts by a writer without a state about somebody else's; replies with all
+words; replies without the state's own words; replies in which no word tells of the state."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -193,12 +193,14 @@ def _conditions(subject: Subject) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def _condition(subject: Subject, name: str, part: str) -> tuple[torch.Tensor, np.ndarray]:
-    """Mean value of what the last writer wrote, and the writer's state, by text."""
+    """Mean value of what the last writer wrote, and the state it is about, by text."""
     count, rng = subject.config.read.texts, subject.rng("conditions", name, part)
     states = rng.integers(len(STATES), size=count)
     world = subject.config.world
     if name == "story":
         texts = stories(world, count, rng, states=states, hide=False)
+    elif name == "others":
+        texts = others(world, count, rng, states=states, hide=False)
     else:
         manner = rng.random(count) < 0.5
         halves = [
@@ -222,7 +224,12 @@ def _condition(subject: Subject, name: str, part: str) -> tuple[torch.Tensor, np
     values = subject.at(texts.ids[:, :-2])
     own = torch.arange(values.shape[1]) > torch.from_numpy(texts.switch)[:, None]
     means = (values * own[..., None]).sum(dim=1) / own.sum(dim=1)[:, None]
-    return means, texts.reply
+    return means, states_of(texts, name)
+
+
+def states_of(texts: MoodTexts, name: str) -> np.ndarray:
+    """The state that a probe is to find: of the one told of, or else of the last writer."""
+    return texts.user if name == "others" else texts.reply
 
 
 def _rows(texts: MoodTexts, kept: np.ndarray) -> MoodTexts:
@@ -271,18 +278,18 @@ def claims(found: list[Tracking], subjects: list[Subject]) -> list[ClaimResult]:
         ),
         over_models(
             UNEXPRESSED,
-            [_order(one.accuracy) for one in found],
+            [order(one.accuracy) for one in found],
             seed=seed,
             text="accuracy "
             + ", ".join(f"{accuracy[name]:.2f} {name}" for name in CONDITIONS)
             + f", chance {1 / len(STATES):.2f}; smaller step",
-            control=[_order(one.accuracy_shuffled) for one in found],
+            control=[order(one.accuracy_shuffled) for one in found],
             control_text="a probe fitted to shuffled states",
         ),
     ]
 
 
-def _order(accuracy: dict[str, float]) -> float:
+def order(accuracy: dict[str, float]) -> float:
     """The smaller of the steps from shown to masked and from masked to chance."""
-    shown = min(accuracy["shown"], accuracy["hidden"], accuracy["story"])
+    shown = min(accuracy[name] for name in CONDITIONS if name != "masked")
     return min(shown - accuracy["masked"], accuracy["masked"] - 1 / len(STATES))
