@@ -202,8 +202,8 @@ def _tracking_chapter(seen: Seen) -> Section:
                 name="conditions",
                 title="States that no word shows",
                 caption="Share of held-out texts in which one probe for all conditions finds the "
-                "state of the last writer, or of the one told of; one dot a model, open dots a probe "
-                "fitted to shuffled states, the dotted line chance.",
+                "state of the last writer, or of the one told of; one dot a model, open dots a "
+                "probe fitted to shuffled states, the dotted line chance.",
                 draw=lambda: _conditions(seen),
             ),
         ),
