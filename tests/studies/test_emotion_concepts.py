@@ -155,6 +155,12 @@ class TestHalfLife:
         """A state that stays never halves."""
         assert half_life(np.ones(BEFORE + AFTER)) == AFTER
 
+    def test_passes_over_a_dip_at_the_mark(self):
+        """A mark is no word of either writer; a state that is back behind it has not faded."""
+        after = np.ones(AFTER)
+        after[0] = 0.1
+        assert half_life(np.concatenate([np.ones(BEFORE), after])) == AFTER
+
     def test_is_zero_where_the_mark_itself_ends_it(self):
         """Under half at token 0 already."""
         assert half_life(np.concatenate([np.ones(BEFORE), np.zeros(AFTER)])) == 0

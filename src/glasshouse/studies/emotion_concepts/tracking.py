@@ -48,7 +48,7 @@ class Tracking:
     around: np.ndarray
     """Mean score of the old state, the new one and the others around a switch, `which token`."""
     half_life: float
-    """Tokens until the old state's score has halved."""
+    """Tokens until the old state's score has halved for good."""
     half_life_same: float
     """The same where the state stays; as long as was looked if it never did."""
     accuracy: dict[str, float]
@@ -149,20 +149,21 @@ def _switch(subject: Subject, *, same: bool) -> tuple[np.ndarray, float]:
 
 
 def half_life(score: np.ndarray) -> float:
-    """Tokens after the switch until a score has halved, between tokens by a straight line.
+    """Tokens after the switch until a score is under its half for good, by straight lines between.
 
-    The score before is the mean of the five tokens before the mark. The mark counts as token 0.
+    The score before is the mean of the five tokens before the mark. The mark counts as token 0. It
+    is a word of neither writer, so a dip there alone, from which the score recovers, is no fading.
     """
     half = score[BEFORE - 5 : BEFORE].mean() / 2
     after = score[BEFORE:]
-    under = np.flatnonzero(after < half)
-    if not len(under):
-        return float(AFTER)
-    first = int(under[0])
-    if first == 0:
+    above = np.flatnonzero(after >= half)
+    if not len(above):
         return 0.0
-    high, low = after[first - 1], after[first]
-    return float(first - 1 + (high - half) / (high - low))
+    last = int(above[-1])
+    if last == len(after) - 1:
+        return float(AFTER)
+    high, low = after[last], after[last + 1]
+    return float(last + (high - half) / (high - low))
 
 
 def _conditions(subject: Subject) -> tuple[dict[str, float], dict[str, float]]:
