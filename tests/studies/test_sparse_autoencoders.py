@@ -22,7 +22,7 @@ from glasshouse.studies.sparse_autoencoders.config import (
     ScoreConfig,
     ToyConfig,
 )
-from glasshouse.studies.sparse_autoencoders.evidence import over_units, rank_correlation
+from glasshouse.studies.sparse_autoencoders.evidence import over_units
 from glasshouse.studies.sparse_autoencoders.grow import shuffled_weights
 from glasshouse.studies.sparse_autoencoders.learning import Plan, Quality, learn
 from glasshouse.studies.sparse_autoencoders.patching import Curve
@@ -184,11 +184,6 @@ class TestEvidence:
         bad = over_units(TRADEOFF, [2.0, 3.0], control=[2.0, 3.0], **arguments)
         assert good.verdict is Verdict.REPRODUCED
         assert bad.verdict is Verdict.NOT_SEEN
-
-    def test_correlates_ranks(self):
-        """Any rising curve is perfect."""
-        assert rank_correlation([1, 2, 5], [0, 3, 100]) == pytest.approx(1)
-        assert rank_correlation([1, 1, 1], [0, 3, 100]) == 0
 
     def test_counts_in_standard_errors(self):
         """Means 1 apart, each with a standard error of 1/2: 1 / sqrt(1/2)."""

@@ -12,7 +12,7 @@ from glasshouse.studies.claims import (
     number_or_none,
     out_of_scale,
 )
-from glasshouse.studies.intervals import Values, bootstrap_interval
+from glasshouse.studies.intervals import bootstrap_interval
 from glasshouse.world.streams import stream
 
 
@@ -53,16 +53,6 @@ def over_units(
         control=judge_control(claim, mean, text=control_text, interval=other),
     )
     return ClaimResult(claim=claim, evidence=evidence)
-
-
-def rank_correlation(first: Values, second: Values) -> float:
-    """Spearman's, ties averaged; 0 where one side does not vary."""
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(side) for side in (first, second)]
-    if any(np.std(side) == 0 for side in ranks):
-        return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _short(value: float) -> str:

@@ -9,13 +9,14 @@ from glasshouse.interpret.activations import Activations
 from glasshouse.interpret.dictionaries import Coder, Dictionary, fit_baseline
 from glasshouse.interpret.dictionaries.metrics.ledger import Sparse
 from glasshouse.studies.claims import ClaimResult
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.studies.sparse_autoencoders.claims import (
     INTERPRETABLE,
     MOMENTS,
     RANDOM_ORDER,
     TOPK_GAP,
 )
-from glasshouse.studies.sparse_autoencoders.evidence import over_units, rank_correlation
+from glasshouse.studies.sparse_autoencoders.evidence import over_units
 from glasshouse.studies.sparse_autoencoders.learning import Plan, learn
 from glasshouse.studies.sparse_autoencoders.reading import (
     Reader,

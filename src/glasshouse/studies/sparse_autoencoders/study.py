@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from glasshouse.studies.catalogue import STUDIES
-from glasshouse.studies.claims import ClaimResult, Verdict, out_of_scale
+from glasshouse.studies.claims import ClaimResult, out_of_scale, tally
 from glasshouse.studies.sparse_autoencoders import (
     giving,
     interpretable,
@@ -119,10 +119,8 @@ def in_paper_order(results: list[ClaimResult]) -> tuple[ClaimResult, ...]:
 
 
 def _headline(claims: tuple[ClaimResult, ...]) -> str:
-    counts = {verdict: sum(r.verdict is verdict for r in claims) for verdict in Verdict}
-    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     return (
-        f"Dictionaries of small models' values: of {len(claims)} claims, {said}. Explanations are "
+        f"Dictionaries of small models' values: of {len(claims)} claims, {tally(claims)}. Explanations are "
         "rules found by counting, and what holds for them is an analogue of the paper's scores."
     )
 
