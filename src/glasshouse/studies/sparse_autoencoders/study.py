@@ -120,8 +120,9 @@ def in_paper_order(results: list[ClaimResult]) -> tuple[ClaimResult, ...]:
 
 def _headline(claims: tuple[ClaimResult, ...]) -> str:
     return (
-        f"Dictionaries of small models' values: of {len(claims)} claims, {tally(claims)}. Explanations are "
-        "rules found by counting, and what holds for them is an analogue of the paper's scores."
+        f"Dictionaries of small models' values: of {len(claims)} claims, {tally(claims)}. "
+        "Explanations are rules found by counting, and what holds for them is an analogue of the "
+        "paper's scores."
     )
 
 
