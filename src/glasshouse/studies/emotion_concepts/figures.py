@@ -132,6 +132,8 @@ def _recognition_chapter(seen: Seen) -> Section:
 def _heat(seen: Seen) -> Drawing:
     heat = np.mean([one.heat / np.abs(one.heat).max() for one in seen.recognition], axis=0)
     figure, axis = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+    # Browsers' letters are larger than those that the layout was measured with.
+    figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr]
     image = axis.imshow(heat, cmap="RdBu_r", vmin=-1, vmax=1)
     axis.set_xticks(range(len(STATES)), STATES, rotation=60, ha="right", fontsize=8)
     axis.set_yticks(range(len(STATES)), STATES, fontsize=8)
@@ -151,8 +153,8 @@ def _circle(seen: Seen) -> Drawing:
         axis.plot(fit[:, 0], fit[:, 1], "o", color=f"C{number % 7}", markersize=4)
     axis.plot(truth[:, 0], truth[:, 1], "o", color="grey", fillstyle="none", markersize=11)
     for name, (x, y) in zip(STATES, truth, strict=True):
-        axis.annotate(name, (1.22 * x, 1.17 * y), ha="center", va="center", fontsize=8)
-    axis.set(xlabel="valence", ylabel="arousal", xlim=(-1.55, 1.55), ylim=(-1.4, 1.4))
+        axis.annotate(name, (1.34 * x, 1.17 * y), ha="center", va="center", fontsize=8)
+    axis.set(xlabel="valence", ylabel="arousal", xlim=(-1.75, 1.75), ylim=(-1.4, 1.4))
     return figure
 
 

@@ -198,7 +198,7 @@ def drift_chapter(seen: Seen) -> Section:
 
 
 def _drift(seen: Seen) -> Drawing:
-    figure, axis = plt.subplots(figsize=(4.8, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(5.2, 4.2), layout="constrained")
     for number, one in enumerate(seen.drift):
         colour = f"C{number % 7}"
         axis.plot(one.calmed["neutral"], one.calmed["distressed"], "o", color=colour, markersize=4)
@@ -206,9 +206,19 @@ def _drift(seen: Seen) -> Drawing:
             one.continued["neutral"], one.continued["distressed"], "x", color=colour, markersize=4
         )
     first = seen.drift[0].calmed
-    for place, name in enumerate(STATES):
+    # Neighbours along the diagonal are named on opposite sides of it, so that no two names meet.
+    for rank, place in enumerate(first["neutral"].argsort()):
         where = (first["neutral"][place], first["distressed"][place])
-        axis.annotate(name, where, fontsize=7, xytext=(3, 3), textcoords="offset points")
+        axis.annotate(
+            STATES[place],
+            where,
+            fontsize=7,
+            xytext=(7, -7) if rank % 2 else (-7, 7),
+            ha="left" if rank % 2 else "right",
+            va="center",
+            textcoords="offset points",
+        )
+    axis.margins(0.25)
     axis.axhline(0, color="grey", linewidth=0.8)
     axis.axvline(0, color="grey", linewidth=0.8)
     axis.set(xlabel="change, neutral users", ylabel="change, distressed users")
