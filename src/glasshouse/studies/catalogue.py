@@ -79,7 +79,7 @@ _CARDS = (
         summary="Do vectors of latent states follow who is writing, predict what is preferred, and "
         "move what is done?",
         presets={
-            "small": "2 CPU cores, about 2 minutes",
+            "small": "2 CPU cores, about 4 minutes",
             "paper": "one GPU, hours",
         },
         where="glasshouse.studies.emotion_concepts:STUDY",

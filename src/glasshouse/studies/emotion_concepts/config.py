@@ -20,7 +20,7 @@ class GrowConfig:
     """Width of the residual stream."""
     heads: int = 4
     """Heads a layer."""
-    steps: int = 1_200
+    steps: int = 4_000
     """Optimizer steps on texts of all kinds."""
     batch: int = 32
     """Texts a step."""
