@@ -9,6 +9,7 @@ from tests.align.test_judge import comparisons, judge
 from tests.cli.commands import glasshouse, refused
 
 from glasshouse.align import load_preference_model, write_comparisons
+from glasshouse.cli.align.pm import _parts
 from glasshouse.notebook import Finding, Notebook
 from glasshouse.records import Query
 
@@ -92,3 +93,11 @@ def test_compares_with_a_preference_model_only(capfd):
     """A model directory is none."""
     said = refused(glasshouse(capfd, "align", "compare", "words", "--pairs", "test.jsonl"))
     assert "holds no preference model" in said
+
+
+def test_learns_nothing_that_it_measures_on():
+    """A comparison that comes again in the file, its replies turned round or not."""
+    twice = [*TRAIN[:20], TRAIN[0], TRAIN[10].swapped]
+    learned, held_out = _parts(twice, None)
+    assert held_out == [TRAIN[0], TRAIN[10], TRAIN[0]]
+    assert learned == [one for one in TRAIN[:20] if one not in (TRAIN[0], TRAIN[10])]

@@ -1,5 +1,6 @@
 """`glasshouse align pm`: a preference model from a file of comparisons."""
 
+from collections.abc import Hashable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +17,10 @@ from glasshouse.cli.overrides import apply_overrides
 from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
-    from glasshouse.align import Comparison, JudgeTrainingConfig, PreferenceModel
+    from glasshouse.align import Agreement, Comparison, JudgeTrainingConfig, PreferenceModel
 else:
     # all import torch, which `--help` has no time for
-    Comparison = JudgeTrainingConfig = PreferenceModel = Any
+    Agreement = Comparison = JudgeTrainingConfig = PreferenceModel = Any
 
 LAYOUT_NAMES = ("human-assistant", "words")
 """Layouts that a preference model may read dialogues in."""
@@ -62,7 +63,13 @@ def pm(
 
     [green]glasshouse align pm gpt2 --pairs train.jsonl --test test.jsonl --out pm[/green]
     """
-    from glasshouse.align import LAYOUTS, JudgeTrainingConfig, PreferenceModel
+    from glasshouse.align import (
+        LAYOUTS,
+        JudgeTrainingConfig,
+        PreferenceModel,
+        agreement,
+        save_preference_model,
+    )
     from glasshouse.models import LanguageModel
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -80,8 +87,10 @@ def pm(
         _train(judge, learned, config)
     except KeyboardInterrupt:
         raise Stopped("stopped; nothing was written") from None
-    _finish(judge, held_out, out, name, json=json)
-    _note(Notes(notebook, project), judge, held_out, out, model)
+    found = agreement(judge.margins(held_out), held_out)
+    save_preference_model(judge, out, layout=name)
+    _tell(found, out, name, json=json)
+    _note(Notes(notebook, project), found, out, model)
 
 
 def _parts(
@@ -97,14 +106,21 @@ def _parts(
             raise InputError(
                 f"{len(pairs)} comparisons are too few to leave a tenth out; give more, or --test"
             )
-        return [one for place, one in enumerate(pairs) if place % 10], pairs[::10]
-    seen = {(one.prompt, frozenset((one.first, one.second))) for one in pairs}
-    twice = sum((one.prompt, frozenset((one.first, one.second))) in seen for one in test)
+        # What comes again in the file must not be learned from where it is measured on.
+        kept = {_key(one) for one in pairs[::10]}
+        return [one for one in pairs if _key(one) not in kept], pairs[::10]
+    seen = {_key(one) for one in pairs}
+    twice = sum(_key(one) in seen for one in test)
     if twice:
         raise InputError(
             f"{twice} of the comparisons in --test stand in --pairs as well; measure on others"
         )
     return pairs, test
+
+
+def _key(one: Comparison) -> Hashable:
+    """The same for a comparison and its replies the other way round."""
+    return one.prompt, frozenset((one.first, one.second))
 
 
 def _layout_of(language: Any) -> str:
@@ -130,13 +146,7 @@ def _train(
             bar(step.step, total, f"loss {step.loss:.3f}, agrees {step.accuracy:.2f}")
 
 
-def _finish(
-    judge: PreferenceModel, held_out: list[Comparison], out: Path, layout: str, *, json: bool
-) -> None:
-    from glasshouse.align import agreement, save_preference_model
-
-    found = agreement(judge.margins(held_out), held_out)
-    save_preference_model(judge, out, layout=layout)
+def _tell(found: Agreement, out: Path, layout: str, *, json: bool) -> None:
     if json:
         json_line({"path": shown_path(out), "layout": layout, **agreement_plain(found)})
         return
@@ -145,19 +155,15 @@ def _finish(
     data(shown_path(out))
 
 
-def _note(
-    notes: Notes, judge: PreferenceModel, held_out: list[Comparison], out: Path, model: str
-) -> None:
+def _note(notes: Notes, found: Agreement, out: Path, model: str) -> None:
     """Take a finding down."""
 
     def work(opened: Any) -> None:
         from datetime import UTC, datetime
 
-        from glasshouse.align import agreement
         from glasshouse.notebook import Finding, new_id
         from glasshouse.notebook.importing import subject_of
 
-        found = agreement(judge.margins(held_out), held_out)
         opened.add(
             Finding(
                 id=new_id(),
