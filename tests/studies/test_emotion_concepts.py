@@ -17,7 +17,6 @@ from glasshouse.studies.emotion_concepts.drift import alike
 from glasshouse.studies.emotion_concepts.evidence import (
     correlation,
     over_models,
-    rank_correlation,
 )
 from glasshouse.studies.emotion_concepts.grow import calm_replies, grow_all
 from glasshouse.studies.emotion_concepts.preferences import elo
@@ -31,6 +30,7 @@ from glasshouse.studies.emotion_concepts.tracking import (
     order,
     states_of,
 )
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.studies.study import Figure, no_progress
 from glasshouse.world.mood_texts import others
 from glasshouse.world.moods import STATES

@@ -132,7 +132,7 @@ class DictionaryPopulation:
             inputs = rows * state["input_scale"]
             targets = wanted * state["output_scale"]
             made = functional_call(
-                _Loss(self._skeleton), state_of(state), (inputs, targets, strength)
+                _Loss(self._skeleton), _named(state), (inputs, targets, strength)
             )
             variance = (targets - targets.mean(dim=0)).square().sum(dim=1).mean()
             return made.total, made.error / variance, made.l0, made.active
@@ -175,7 +175,7 @@ class _Loss(nn.Module):
         return dictionary_loss(self.dictionary, inputs, targets, sparsity=strength)
 
 
-def state_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _named(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Names as `_Loss` has them."""
     return {f"dictionary.{name}": value for name, value in state.items()}
 

@@ -13,8 +13,9 @@ from glasshouse.interpret.concepts.dose import Fluency
 from glasshouse.models.steering import Steering
 from glasshouse.studies.claims import ClaimResult
 from glasshouse.studies.emotion_concepts.claims import CHEATING, MISDEED, SYCOPHANCY
-from glasshouse.studies.emotion_concepts.evidence import over_models, rank_correlation
+from glasshouse.studies.emotion_concepts.evidence import over_models
 from glasshouse.studies.emotion_concepts.reading import Subject, chances, run
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.world.mood_texts import dialogues
 from glasshouse.world.moods import ACTS, NO_STATE, STATES, coordinates
 

@@ -50,10 +50,3 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     if np.std(first) == 0 or np.std(second) == 0:
         return 0.0
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's, ties averaged."""
-    from scipy.stats import rankdata
-
-    return correlation(rankdata(first), rankdata(second))

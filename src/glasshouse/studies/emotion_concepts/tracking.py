@@ -16,9 +16,9 @@ from glasshouse.studies.emotion_concepts.claims import (
 from glasshouse.studies.emotion_concepts.evidence import (
     correlation,
     over_models,
-    rank_correlation,
 )
 from glasshouse.studies.emotion_concepts.reading import Subject
+from glasshouse.studies.intervals import rank_correlation
 from glasshouse.world.mood_texts import MoodTexts, dialogues, measures, others, stories
 from glasshouse.world.moods import NUMBERS, STATES, TEMPLATES
 
