@@ -103,6 +103,66 @@ class TestTransformer:
             assert isinstance(names[f"blocks.0.{name}"], nn.Linear)
 
 
+def in_one_row(*texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Texts of one row each side by side, and the number of each token's."""
+    segments = torch.cat(
+        [torch.full_like(text, number) for number, text in enumerate(texts)], dim=1
+    )
+    return torch.cat(texts, dim=1), segments
+
+
+class TestSegments:
+    @pytest.mark.parametrize("kernel", ["explicit", "fused"])
+    def test_are_read_as_if_each_stood_alone(self, model, kernel):
+        """Every variant: learned and rotary positions, windows, smeared keys. Documents may stand
+        in any order, and one of a single token is one too."""
+        model.kernel = kernel
+        texts = [
+            random_ids(6, 12)[row : row + 1, :length] for row, length in ((0, 5), (1, 1), (2, 6))
+        ]
+        row, segments = in_one_row(*texts)
+        both = torch.cat([row, row.flip(1)])
+        found = model(both, segments=torch.cat([segments, segments.flip(1)]))
+        for text, own in zip(texts, found[:1].split([5, 1, 6], dim=1), strict=True):
+            torch.testing.assert_close(own, model(text), atol=1e-5, rtol=1e-4)
+        for text, own in zip(texts[::-1], found[1:].split([6, 1, 5], dim=1), strict=True):
+            torch.testing.assert_close(own, model(text.flip(1)), atol=1e-5, rtol=1e-4)
+
+    @pytest.mark.parametrize("name", ["gpt", "llama", "gemma 2"])
+    def test_give_the_gradient_of_single_documents(self, name):
+        """What a packed batch teaches is what its documents teach one by one."""
+        model = Transformer(VARIANTS[name], generator=seeded(0))
+        texts = [random_ids(2, 11)[:1, :7], random_ids(2, 11)[1:, :4]]
+        row, segments = in_one_row(*texts)
+
+        def gradient(*losses: torch.Tensor) -> list[torch.Tensor]:
+            return list(torch.autograd.grad(sum(losses, torch.zeros(())), list(model.parameters())))
+
+        weights = torch.randn(row.shape[1], VARIANTS[name].vocab_size, generator=seeded(5))
+        packed = gradient((model(row, segments=segments)[0] * weights).sum())
+        alone = gradient(
+            (model(texts[0])[0] * weights[:7]).sum(), (model(texts[1])[0] * weights[7:]).sum()
+        )
+        for one, other in zip(packed, alone, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+    def test_change_nothing_where_there_is_one(self):
+        """One document a row is a row."""
+        model = Transformer(LLAMA, generator=seeded(0)).requires_grad_(False)
+        ids = random_ids(2, 9)
+        found = model(ids, segments=torch.zeros_like(ids))
+        torch.testing.assert_close(found, model(ids), **ROUNDING)
+
+    def test_refuse_rows_that_begin_elsewhere(self):
+        """A cache and padding on the left are for texts that grow; packed rows are read once."""
+        model = Transformer(BASE).requires_grad_(False)
+        ids = random_ids(2, 4)
+        with pytest.raises(InputError, match="leave out starts"):
+            model(ids, segments=ids, starts=torch.tensor([0, 1]))
+        with pytest.raises(InputError, match="cache"):
+            model(ids, segments=ids, cache=empty_cache(BASE, batch=2, num_slots=8))
+
+
 class TestLocalAttention:
     def test_does_not_see_beyond_its_window(self):
         """One layer, a window of 4: the token 4 places back changes nothing, that 3 back does."""

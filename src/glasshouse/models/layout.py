@@ -48,17 +48,23 @@ def lay_out(
     starts: Int[Tensor, " batch"] | None,
     first: Count,
     is_local: bool = False,
+    segments: Int[Tensor, "batch seq"] | None = None,
 ) -> Layout:
-    """Place tokens in the slots from `first` on, in rows that begin at `starts`."""
+    """Place tokens in the slots from `first` on, in rows that begin at `starts`, or in documents
+    that stand side by side in a row."""
     seq = ids.shape[1]
     here = torch.arange(first, first + seq, device=ids.device)
     positions = here[None]
-    if starts is not None:
+    if segments is not None:
+        positions = here - segment_starts(segments)
+    elif starts is not None:
         # Padding and rows that have outgrown the context get some position; nobody reads them.
         positions = (here - starts[:, None]).clamp(0, config.context - 1)
     window = window_of(config, first + seq) if is_local else None
     bias, is_causal = None, False
-    if starts is None and first == 0 and window is None and kernel == "fused":
+    if segments is not None:
+        bias = attention_bias(here, here, None, window, segments)
+    elif starts is None and first == 0 and window is None and kernel == "fused":
         is_causal = True
     elif starts is not None or window is not None or first == 0 or seq > 1:
         # A lone next token without a window may look at everything.
@@ -72,6 +78,14 @@ def lay_out(
             positions, config.positions, d_rotary=config.d_rotary, local_base=local_base
         )
     return Layout(kernel, positions, bias, is_causal, turn, first)
+
+
+def segment_starts(segments: Int[Tensor, "batch seq"]) -> Int[Tensor, "batch seq"]:
+    """Where the document of each token begins in its row: where the number last changed."""
+    here = torch.arange(segments.shape[1], device=segments.device)
+    is_new = segments[:, 1:] != segments[:, :-1]
+    begun = torch.where(is_new, here[1:], 0).cummax(dim=1).values
+    return torch.cat([torch.zeros_like(segments[:, :1], dtype=torch.long), begun], dim=1)
 
 
 def refuse_longer(seq: Count, first: Count, context: int) -> None:
@@ -105,14 +119,17 @@ def attention_bias(
     slots: Int[Tensor, " slot"],
     starts: Int[Tensor, " batch"] | None,
     window: int | None,
+    segments: Int[Tensor, "batch seq"] | None = None,
 ) -> Float[Tensor, "row 1 seq slot"]:
-    """0 from a row's start, or the window's, up to the token itself, -inf elsewhere.
+    """0 from a row's start, its document's or the window's, up to the token itself, -inf elsewhere.
 
     Padding looks at itself alone: a row of -inf would become NaN.
     """
     allowed = (slots <= here[:, None])[None]  # row seq slot
     if window is not None:
         allowed = allowed & (slots > here[:, None] - window)
+    if segments is not None:
+        allowed = allowed & (segments[:, :, None] == segments[:, None, :])
     if starts is not None:
         allowed = (allowed & (slots >= starts[:, None, None])) | (slots == here[:, None])
     return torch.zeros((), device=here.device).where(allowed, -math.inf)[:, None]

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from glasshouse.dataflow import named
+from glasshouse.errors import InputError
 from glasshouse.models.cache import Count, KeyValueCache
 from glasshouse.models.config import MlpConfig, TransformerConfig
 from glasshouse.models.layout import AttentionKernel, Layout, lay_out, refuse_longer
@@ -293,6 +294,7 @@ class Transformer(nn.Module):
         *,
         starts: Int[Tensor, " batch"] | None = None,
         cache: KeyValueCache | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, "batch seq vocab"]:
         """Logits of the token after each token.
 
@@ -301,8 +303,14 @@ class Transformer(nn.Module):
             starts: First real token of each row that is padded on the left; None: no padding.
                 Logits of padding mean nothing.
             cache: What earlier calls have seen (its `starts` hold); this call's tokens are added.
+            segments: Number of the document that each token is of, where several stand side by
+                side in a row: each is read as if it stood alone. None: a row is one document.
+
+        Raises:
+            InputError: If segments are given with starts or a cache, or a text is too long for
+                learned positions.
         """
-        features = self.features(ids, starts=starts, cache=cache)
+        features = self.features(ids, starts=starts, cache=cache, segments=segments)
         return named("logits", self.unembed(features), "batch pos vocab")
 
     def features(
@@ -311,16 +319,27 @@ class Transformer(nn.Module):
         *,
         starts: Int[Tensor, " batch"] | None = None,
         cache: KeyValueCache | None = None,
+        segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, "batch seq d_model"]:
         """Normed final residual stream: what the unembedding, or a reward head, reads."""
         first = 0
+        if segments is not None and (starts is not None or cache is not None):
+            raise InputError(
+                "segments part rows that are read once; leave out starts and cache, or segments"
+            )
         if cache is not None:
             starts, first = cache.starts, cache.used
             cache.take_slots(ids.shape[1])
         kernel = self.kernel if self.config.attention.score_cap is None else "explicit"
         layouts = {
             is_local: lay_out(
-                ids, self.config, kernel, starts=starts, first=first, is_local=is_local
+                ids,
+                self.config,
+                kernel,
+                starts=starts,
+                first=first,
+                is_local=is_local,
+                segments=segments,
             )
             for is_local in self.reaches
         }
