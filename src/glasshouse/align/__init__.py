@@ -8,6 +8,8 @@
 - `advantages`: what a sample was worth beyond what was to be expected
 - `objectives`: clipped policy and value losses
 - `elo`: strengths of players from who beat whom
+- `traits`: yes-or-no questions about traits, and how often a judge scores the harmless reply higher
+- `questions`: lists that a model lengthens, and pairs of replies that a policy writes
 """
 
 from glasshouse.align.advantages import (
