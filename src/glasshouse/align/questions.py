@@ -82,7 +82,7 @@ def expand(
     known, written = set(seeds), 0
     while len(found) < num and written < tries * num:
         asked = [
-            prompt([seeds[place] for place in chance.permutation(len(seeds))[:shots].tolist()])
+            prompt([seeds[int(place)] for place in chance.permutation(len(seeds))[:shots].tolist()])
             for _ in range(min(_ROUND, tries * num - written))
         ]
         for one in model.generate(asked, sampling, seed=seed + written):
