@@ -121,10 +121,16 @@ class Workers:
         self.check()
 
     def close(self) -> None:
-        """Give up the process group, once nobody listens any more."""
+        """Give up the process group, once nobody listens any more.
+
+        Nothing may refer to it afterwards: only its destructor ends gloo's own threads, and if one
+        of them lets go of a tensor while the interpreter ends, the process aborts.
+        """
         for watcher in self._watchers:
             watcher.join(_GRACE_SECONDS)
-        dist.destroy_process_group(self._group)
+        group = self._group
+        del self._group
+        dist.destroy_process_group(group)
 
     def abandon(self, culprit: int | None = None) -> None:
         """End the run because of a failure: tell the others whose it was, and break off.
@@ -226,20 +232,16 @@ def joined_workers(*, timeout_seconds: float = 120.0) -> Iterator[Workers]:
     Raises:
         InputError: If this process was not started by `torchrun` or alike.
     """
-    patience = timedelta(seconds=timeout_seconds)
-    if dist.is_initialized():
-        group = dist.new_group(backend="gloo", timeout=patience)
-    else:
+    is_ours = not dist.is_initialized()
+    if is_ours:
         try:
-            dist.init_process_group("gloo", timeout=patience)
+            dist.init_process_group("gloo", timeout=timedelta(seconds=timeout_seconds))
         except ValueError as error:
             raise InputError(
                 "joined_workers() needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the "
                 "environment; start the script with torchrun"
             ) from error
-        group = dist.group.WORLD
-    assert isinstance(group, dist.ProcessGroup)  # every process belongs to it
-    workers = Workers(group, timeout_seconds=timeout_seconds)
+    workers = Workers(_own_group(timeout_seconds), timeout_seconds=timeout_seconds)
     try:
         yield workers
         workers.leave()
@@ -248,3 +250,16 @@ def joined_workers(*, timeout_seconds: float = 120.0) -> Iterator[Workers]:
         raise
     finally:
         workers.close()
+        if is_ours:
+            dist.destroy_process_group()
+
+
+def _own_group(timeout_seconds: float) -> dist.ProcessGroup:
+    """A group of all processes that nobody else refers to.
+
+    The default group is no such one: functions of torch that are imported later have it as the
+    default of an argument, so that its threads live on.
+    """
+    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=timeout_seconds))
+    assert isinstance(group, dist.ProcessGroup)  # every process belongs to it
+    return group
