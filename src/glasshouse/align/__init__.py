@@ -3,6 +3,7 @@
 - `dialogues`: turns, the layouts in which models read them, and whose every token is
 - `comparisons`: which of two replies was preferred, from files and back
 - `judge`: preference models; `judge_training`: an iterator of steps over comparisons
+- `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
 - `preferences`: losses of models that judge replies, and of policies that learn from pairs
 - `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
 - `advantages`: what a sample was worth beyond what was to be expected
@@ -10,6 +11,10 @@
 - `elo`: strengths of players from who beat whom
 - `traits`: yes-or-no questions about traits, and how often a judge scores the harmless reply higher
 - `questions`: lists that a model lengthens, and pairs of replies that a policy writes
+- `collect`: two replies to a request, and which one people press; `online`: rounds of it
+- `calibration`: whether a judge's margins are the odds that they claim to be
+- `tournament`: everybody against everybody, and files of who beat whom
+- `ood`: prompts of another kind, from activations; `tax`: what shaping cost, before and after
 """
 
 from glasshouse.align.advantages import (
@@ -17,6 +22,26 @@ from glasshouse.align.advantages import (
     group_advantages,
     leave_one_out_advantages,
     whitened,
+)
+from glasshouse.align.calibration import (
+    Calibration,
+    ScoreThreshold,
+    accuracy_by_threshold,
+    calibrate,
+    matched_by_margin,
+    rightness,
+)
+from glasshouse.align.collect import (
+    Collected,
+    Interface,
+    Writer,
+    collect,
+    comparisons_from_file,
+    dialogue_of,
+    model_writer,
+    persona_writer,
+    preferred,
+    write_collected,
 )
 from glasshouse.align.comparisons import (
     Comparison,
@@ -37,6 +62,7 @@ from glasshouse.align.dialogues import (
 )
 from glasshouse.align.divergence import best_of_n_kl, k1, k3
 from glasshouse.align.elo import Elo, fit_elo, win_fraction
+from glasshouse.align.fitting import Fitted, fit_dialogues
 from glasshouse.align.judge import (
     Agreement,
     PreferenceModel,
@@ -46,6 +72,15 @@ from glasshouse.align.judge import (
 )
 from glasshouse.align.judge_training import JudgeStep, JudgeTrainingConfig, train_judge
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
+from glasshouse.align.online import (
+    Round,
+    RoundSteps,
+    crowd_rounds,
+    file_rounds,
+    judge_from,
+    run_rounds,
+)
+from glasshouse.align.ood import RelativeMahalanobis, fit_ordinary, layer_activations
 from glasshouse.align.preferences import (
     binary_loss,
     dpo_loss,
@@ -53,44 +88,121 @@ from glasshouse.align.preferences import (
     score_loss,
     soft_ranked_loss,
 )
+from glasshouse.align.supervised import (
+    SftConfig,
+    SftPlan,
+    SftStep,
+    continue_sft,
+    plan_sft,
+    start_sft_run,
+    train_sft,
+)
+from glasshouse.align.tax import (
+    Measure,
+    Question,
+    TaxReport,
+    next_token_measure,
+    tax_report,
+    world_battery,
+)
+from glasshouse.align.tournament import (
+    Duel,
+    Referee,
+    Standings,
+    crowd_referee,
+    gold_referee,
+    preference_referee,
+    read_duels,
+    round_robin,
+    standings,
+)
 
 __all__ = [
     "LAYOUTS",
     "Agreement",
+    "Calibration",
+    "Collected",
     "Comparison",
     "Dialogue",
+    "Duel",
     "Elo",
+    "Fitted",
+    "Interface",
     "JudgeStep",
     "JudgeTrainingConfig",
     "Layout",
+    "Measure",
     "PreferenceModel",
+    "Question",
+    "Referee",
+    "RelativeMahalanobis",
     "Rendered",
+    "Round",
+    "RoundSteps",
+    "ScoreThreshold",
+    "SftConfig",
+    "SftPlan",
+    "SftStep",
+    "Standings",
+    "TaxReport",
     "Turn",
+    "Writer",
+    "accuracy_by_threshold",
     "agreement",
     "best_of_n_kl",
     "binary_loss",
+    "calibrate",
     "clipped_policy_loss",
     "clipped_value_loss",
+    "collect",
+    "comparisons_from_file",
+    "continue_sft",
+    "crowd_referee",
+    "crowd_rounds",
+    "dialogue_of",
     "dpo_loss",
+    "file_rounds",
+    "fit_dialogues",
     "fit_elo",
+    "fit_ordinary",
     "generalised_advantages",
+    "gold_referee",
     "group_advantages",
     "human_assistant_layout",
+    "judge_from",
     "k1",
     "k3",
+    "layer_activations",
     "leave_one_out_advantages",
     "load_preference_model",
+    "matched_by_margin",
+    "model_writer",
+    "next_token_measure",
     "parse_human_assistant",
+    "persona_writer",
+    "plan_sft",
+    "preference_referee",
+    "preferred",
     "ranked_loss",
     "read_comparisons",
+    "read_duels",
+    "rightness",
+    "round_robin",
+    "run_rounds",
     "save_preference_model",
     "score_loss",
     "soft_ranked_loss",
     "split_comparisons",
+    "standings",
+    "start_sft_run",
+    "tax_report",
     "template_layout",
     "train_judge",
+    "train_sft",
     "whitened",
     "win_fraction",
     "word_layout",
+    "world_battery",
+    "write_collected",
     "write_comparisons",
 ]

@@ -5,6 +5,7 @@
 - `toy_world`: a model grown on the toy world (`start_world_run`, `train_on_world`)
 - `config`, `schedule`, `optimizer`: what a run is, as values
 - `shards`, `batches`: documents as tokens on disk, and the windows read from them in what order
+- `packing`: rows of whole documents, which share them without seeing each other
 - `steps`, `held_out`: one optimizer step; held-out loss by kind of document
 - `run_folder`, `metrics`, `checkpoint`: run.json, metrics.jsonl, and saving what resumes exactly
 - `decisions`, `distributed`: what `auto` means on this machine; several processes

@@ -28,6 +28,8 @@ class Batch:
     """The token after each input."""
     mask: Float32[Tensor, "batch seq"] | None = None
     """Weight of each target in the loss; None: 1 everywhere."""
+    segments: Int64[Tensor, "batch seq"] | None = None
+    """Number of each input's document, where several stand side by side; None: a row is one."""
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from glasshouse.training.batches import Batch, Windows
+from glasshouse.training.packing import DocumentRows
 from glasshouse.training.shards import TokenShards
 from glasshouse.training.steps import token_losses
 
@@ -50,15 +51,43 @@ def held_out_losses(
     }
 
 
+@torch.no_grad()
+def document_loss(network: nn.Module, rows: DocumentRows, *, max_rows: int = 128) -> float:
+    """Mean loss in nats per counted target of the first `max_rows` rows of whole documents.
+
+    Args:
+        network: Token ids to logits; it is put in evaluation mode and back.
+        rows: Documents that are not trained on; always the same ones are measured.
+        max_rows: Rows measured, to a whole batch.
+    """
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    total, count = 0.0, 0.0
+    for first in range(0, min(max_rows, len(rows.rows)), rows.batch):
+        batch = to_device(rows(first, rows.batch), device)
+        given = {} if batch.segments is None else {"segments": batch.segments}
+        losses = token_losses(network(batch.inputs, **given).float(), batch.targets)
+        assert batch.mask is not None
+        total += float((losses * batch.mask).sum())
+        count += float(batch.mask.sum())
+    network.train(was_training)
+    return total / max(1.0, count)
+
+
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
     if device.type == "cpu":
         return batch
-    mask = None if batch.mask is None else batch.mask.to(device, non_blocking=True)
+    mask, segments = (
+        None if part is None else part.to(device, non_blocking=True)
+        for part in (batch.mask, batch.segments)
+    )
     return Batch(
         batch.inputs.to(device, non_blocking=True),
         batch.targets.to(device, non_blocking=True),
         mask,
+        segments,
     )
 
 

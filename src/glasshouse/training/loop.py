@@ -29,11 +29,13 @@ from glasshouse.training.checkpoint import (
 from glasshouse.training.config import TrainConfig, is_log_spaced
 from glasshouse.training.decisions import Decisions, decide, training_device
 from glasshouse.training.distributed import Processes, current_processes
-from glasshouse.training.held_out import held_out_losses, to_device
+from glasshouse.training.held_out import document_loss, held_out_losses, to_device
 from glasshouse.training.metrics import MetricsFile, StepResult, cut_metrics
 from glasshouse.training.optimizer import make_optimizer, set_learning_rate
+from glasshouse.training.packing import DocumentRows, shard_documents
 from glasshouse.training.run_folder import Run, way_back_named
 from glasshouse.training.schedule import learning_rate
+from glasshouse.training.shards import TokenShards
 from glasshouse.training.steps import SummedLoss, accumulate_gradients, clip_gradients
 
 _log = logging.getLogger(__name__)
@@ -56,12 +58,39 @@ def continue_run(run: Run) -> Generator[StepResult, None, None]:
     with way_back_named(run):
         model = LanguageModel.load(run.checkpoints[-1])
     model.network.to(training_device())
-    data = shuffled_windows(run.train_shards, context=record.context, seed=record.config.seed)
+    data, held_out = _windows_of(run) if record.rows == "windows" else documents_of(run)
+    return train(model, data, record.config, held_out=held_out, run=run)
+
+
+def _windows_of(run: Run) -> tuple[BatchSource, HeldOut]:
+    context = run.record.context
+    data = shuffled_windows(run.train_shards, context=context, seed=run.record.config.seed)
 
     def held_out(network: nn.Module) -> dict[str, float]:
-        return held_out_losses(network, run.held_out_shards, context=record.context)
+        return held_out_losses(network, run.held_out_shards, context=context)
 
-    return train(model, data, record.config, held_out=held_out, run=run)
+    return data, held_out
+
+
+def documents_of(run: Run) -> tuple[DocumentRows, HeldOut]:
+    """Training rows of a run on whole documents, and what measures it on those held out."""
+    config = run.record.config
+
+    def rows(shards: TokenShards) -> DocumentRows:
+        return DocumentRows(
+            shard_documents(shards),
+            context=run.record.context,
+            batch=config.batch_size,
+            seed=config.seed,
+            is_packed=run.record.rows == "packed",
+        )
+
+    measured = rows(run.held_out_shards)
+
+    def held_out(network: nn.Module) -> dict[str, float]:
+        return {"all": document_loss(network, measured)}
+
+    return rows(run.train_shards), held_out
 
 
 def train(
@@ -210,7 +239,7 @@ def _compiled(program: nn.Module, example: Batch) -> nn.Module:
     compiled = torch.compile(program, dynamic=False)
     assert isinstance(compiled, nn.Module)
     try:
-        compiled(example.inputs, example.targets, example.mask).backward()
+        compiled(example.inputs, example.targets, example.mask, example.segments).backward()
     except Exception as error:
         # The compiler fails in many ways on machines we have not seen; none should stop a run.
         _log.warning("training runs uncompiled, because compiling failed: %s", error)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
@@ -42,6 +42,9 @@ from glasshouse.training.optimizer import make_optimizer
 from glasshouse.training.shards import EncodedDocument, TokenShards, write_shards
 
 FORMAT = 1
+
+Rows = Literal["windows", "packed", "alone"]
+"""Windows cut from documents end to end; whole documents, several a row; or one a row."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +73,8 @@ class RunRecord:
     """Commit of glasshouse, `+changes` if it was edited; empty outside a checkout."""
     machine: dict[str, Any]
     """Processor, cores and accelerator."""
+    rows: Rows = "windows"
+    """How documents become training rows."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ def start_run(
     context: int,
     kind: str,
     recipe: dict[str, Any],
+    rows: Rows = "windows",
 ) -> Run:
     """Make a run folder, whole or not at all; `continue_run` then trains.
 
@@ -141,6 +147,7 @@ def start_run(
         context: Tokens the model reads at once in training.
         kind: What is trained on, for readers of run.json.
         recipe: How data and model were made, for readers of run.json; JSON values.
+        rows: How documents become training rows.
 
     Raises:
         InputError: If the folder is taken or there is not enough data.
@@ -166,6 +173,7 @@ def start_run(
             versions=versions(),
             commit=source_commit(),
             machine=_machine(),
+            rows=rows,
         )
         (draft / "metrics.jsonl").touch()
         written = msgspec.json.format(msgspec.json.encode(record), indent=1)

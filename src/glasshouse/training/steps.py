@@ -35,10 +35,14 @@ class SummedLoss(nn.Module):
         inputs: Int[Tensor, "batch seq"],
         targets: Int[Tensor, "batch seq"],
         mask: Float[Tensor, "batch seq"] | None,
+        segments: Int[Tensor, "batch seq"] | None = None,
     ) -> Float[Tensor, ""]:
         """The loss in nats summed over the targets, each weighted by its mask."""
         with autocast(inputs.device, self.precision):
-            logits = self.network(inputs)
+            if segments is None:
+                logits = self.network(inputs)
+            else:
+                logits = self.network(inputs, segments=segments)
         if mask is None:
             return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
         return (token_losses(logits.float(), targets) * mask).sum()
@@ -71,7 +75,7 @@ def accumulate_gradients(
     total = torch.zeros_like(num_targets)
     for i, batch in enumerate(batches):
         with _gradients_kept_local(summed_loss, is_last=i == len(batches) - 1):
-            loss = summed_loss(batch.inputs, batch.targets, batch.mask)
+            loss = summed_loss(batch.inputs, batch.targets, batch.mask, batch.segments)
             # Distributed gradients are averaged over processes, so the count undoes that.
             (loss * (processes.count / num_targets)).backward()
         total += loss.detach()
