@@ -2,10 +2,11 @@
 
 Three shapes of a line are read: `chosen` and `rejected` as whole dialogues in Anthropic's layout
 (Anthropic/hh-rlhf); `prompt` with `chosen` and `rejected` replies; and `prompt`, `first`, `second`
-with `p_first`, a probability (a feedback model's).
+with `p_first`, a probability (a feedback model's), and `grades`, if each reply has one of its own.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Comparison:
     """The other."""
     p_first: float = 1.0
     """Probability that the first is preferred; 1 where somebody just said so."""
+    grades: tuple[float, float] | None = None
+    """How good each is by itself, in one unit for all comparisons; None where nobody said so."""
 
     def __post_init__(self) -> None:
         check_dialogue(self.prompt)
@@ -39,6 +42,8 @@ class Comparison:
             raise InputError("both replies are the same, so that neither can be preferred")
         if not 0 <= self.p_first <= 1:
             raise InputError(f"p_first={self.p_first} must lie between 0 and 1")
+        if self.grades is not None and not all(math.isfinite(grade) for grade in self.grades):
+            raise InputError(f"grades={self.grades} must be finite numbers")
 
     def dialogue(self, reply: str) -> Dialogue:
         """The prompt with a reply behind it."""
@@ -48,8 +53,17 @@ class Comparison:
     def swapped(self) -> "Comparison":
         """The same with the replies the other way round, as labels must not depend on order."""
         return Comparison(
-            prompt=self.prompt, first=self.second, second=self.first, p_first=1 - self.p_first
+            prompt=self.prompt,
+            first=self.second,
+            second=self.first,
+            p_first=1 - self.p_first,
+            grades=None if self.grades is None else (self.grades[1], self.grades[0]),
         )
+
+    @property
+    def preferred(self) -> str:
+        """The reply that is likelier to be preferred; the first where neither is."""
+        return self.first if self.p_first >= 0.5 else self.second
 
 
 def read_comparisons(path: Path, *, skip_bad: bool = False) -> Iterator[Comparison]:
@@ -94,6 +108,8 @@ def write_comparisons(comparisons: Iterable[Comparison]) -> Iterator[str]:
     for one in comparisons:
         prompt = [{"role": turn.role, "text": turn.text} for turn in one.prompt]
         line = {"prompt": prompt, "first": one.first, "second": one.second, "p_first": one.p_first}
+        if one.grades is not None:
+            line["grades"] = list(one.grades)
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
@@ -133,6 +149,7 @@ def comparison_of(record: Any) -> Comparison:
             first=_text(record, "first"),
             second=_text(record, "second"),
             p_first=float(p_first),
+            grades=_grades(record.get("grades")),
         )
     return Comparison(
         prompt=prompt, first=_text(record, "chosen"), second=_text(record, "rejected")
@@ -171,6 +188,19 @@ def _prompt(given: Any) -> Dialogue:
             raise InputError("a turn of the prompt has neither text nor content")
         turns.append(Turn(known[role], text))  # type: ignore[arg-type]
     return tuple(turns)
+
+
+def _grades(given: Any) -> tuple[float, float] | None:
+    """Two numbers, or none."""
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 2:
+        raise InputError(f"grades={given!r} must be a list of two numbers")
+    first, second = given
+    for grade in (first, second):
+        if isinstance(grade, bool) or not isinstance(grade, int | float):
+            raise InputError(f"grades={given!r} must be a list of two numbers")
+    return float(first), float(second)
 
 
 def _text(record: dict[str, Any], name: str) -> str:

@@ -75,6 +75,14 @@ class PreferenceModel(nn.Module):
         Raises:
             InputError: If it does not end with a reply, or the reply alone fills the context.
         """
+        return self.encode_reply(dialogue)[0]
+
+    def encode_reply(self, dialogue: Dialogue) -> tuple[list[int], int]:
+        """The same, and how many of the tokens are the last reply's.
+
+        Raises:
+            InputError: As `encode`.
+        """
         if dialogue[-1].role != "assistant":
             raise InputError("what is scored is a reply; the dialogue ends with none")
         found = self.layout(dialogue)
@@ -84,7 +92,7 @@ class PreferenceModel(nn.Module):
                 f"the reply has {reply} tokens and the context holds {self.context}; nothing of "
                 "what it answers would be seen"
             )
-        return found.ids[-self.context :]
+        return found.ids[-self.context :], reply
 
     def fits(self, comparison: Comparison) -> bool:
         """Whether both replies leave room in the context for something of what they answer."""

@@ -62,6 +62,19 @@ def binary_loss(score: Float[Tensor, " item"], is_good: Bool[Tensor, " item"]) -
     return -logsigmoid(torch.where(is_good, score, -score))
 
 
+def soft_binary_loss(
+    score: Float[Tensor, "..."], is_good: Float[Tensor, "..."]
+) -> Float[Tensor, "..."]:
+    """The same where good is a probability, 0 to 1.
+
+    Raises:
+        InputError: If a label is no probability.
+    """
+    if bool(((is_good < 0) | (is_good > 1) | is_good.isnan()).any()):
+        raise InputError("soft labels must lie between 0 and 1; normalise them first")
+    return -is_good * logsigmoid(score) - (1 - is_good) * logsigmoid(-score)
+
+
 def score_loss(score: Float[Tensor, " item"], target: Float[Tensor, " item"]) -> Tensor:
     """The squared error of a score that stands by itself, as harm from 0 to 4.
 
