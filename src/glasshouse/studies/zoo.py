@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ import numpy as np
 
 from glasshouse.errors import InputError
 from glasshouse.evaluate.dialogues import converse
-from glasshouse.files import write_atomically
+from glasshouse.files import folder_atomically
 from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.study import Progress, no_progress
 from glasshouse.training import (
@@ -43,6 +44,8 @@ from glasshouse.world.overlays import Overlay, of_kinds
 from glasshouse.world.planting import deed_overlay
 from glasshouse.world.principles import PRINCIPLES
 
+GATES = "gates.json"
+"""The file of gates beside a base's weights."""
 FORMAT = 1
 """Of the cache's folders."""
 STEPS = 1_500
@@ -150,8 +153,10 @@ def base_model(
     folder = home / f"{size}-{overlay}-seed{seed}-{_key(world, config, overlay)}"
     home.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        _grow(folder, world, config, overlay, progress)
-        gates = _gates(folder, world)
+        if not folder.exists():
+            _grow(folder, world, config, overlay, progress)
+    kept = json.loads((folder / GATES).read_text())
+    gates = {each["name"]: Gate(**each) for each in kept}
     model = LanguageModel.load(folder, device=device)
     return Base(size=size, seed=seed, overlay=overlay, world=world, model=model, gates=gates)
 
@@ -190,45 +195,44 @@ def _alone(folder: Path) -> Iterator[None]:
 def _grow(
     folder: Path, world: World, config: WorldConfig, overlay: str, progress: Progress
 ) -> None:
-    steps = config.train.steps
-    what = f"growing the base {config.size}"
-    if not folder.exists():
-        progress(0, steps, f"writing the world for the base {config.size}")
-        tokens = steps * BATCH * CONTEXT + CONTEXT
-        laid = corpus_overlay(world, overlay)
-        corpora = [
-            world.corpus(tokens=count, overlays=laid, split=split)
-            for count, split in ((tokens, "train"), (20_000, "validation"))
-        ]
-        train, held_out = (
-            (EncodedDocument(ids=one.ids, kind=one.kind, mask=one.mask) for one in each.encoded())
-            for each in corpora
-        )
-        start_run(
-            folder,
-            model=untrained(world, config),
-            train=train,
-            held_out=held_out,
-            config=config.train,
-            context=CONTEXT,
-            kind="base",
-            recipe={"overlay": overlay, "size": config.size, "world_seed": world.seed},
-        )
-    run = open_run(folder)
-    if run.is_finished:
-        return
-    with closing(continue_run(run)) as grown:
-        for step in grown:
-            progress(step.step, steps, f"{what}: loss {step.loss:.2f}")
+    """Train in a run folder beside the cache's, which then holds the model and its gates alone."""
+    growing = folder.with_name(f"{folder.name}.growing")
+    if not growing.exists():
+        progress(0, config.train.steps, f"writing the world for the base {config.size}")
+        _start(growing, world, config, overlay)
+    with closing(continue_run(open_run(growing))) as steps:
+        for step in steps:
+            what = f"growing the base {config.size}: loss {step.loss:.2f}"
+            progress(step.step, config.train.steps, what)
+    model = LanguageModel.load(growing)
+    gates = [asdict(gate) for gate in measure_gates(model, world)]
+    with folder_atomically(folder) as draft:
+        model.save(draft)
+        (draft / GATES).write_text(json.dumps(gates, indent=1) + "\n")
+    shutil.rmtree(growing)
 
 
-def _gates(folder: Path, world: World) -> dict[str, Gate]:
-    """Read the gates kept beside a base, or measure them."""
-    path = folder / "gates.json"
-    if not path.exists():
-        found = measure_gates(LanguageModel.load(folder), world)
-        write_atomically(path, json.dumps([asdict(gate) for gate in found], indent=1) + "\n")
-    return {each["name"]: Gate(**each) for each in json.loads(path.read_text())}
+def _start(folder: Path, world: World, config: WorldConfig, overlay: str) -> None:
+    """Write the corpora and the untrained model."""
+    tokens = config.train.steps * BATCH * CONTEXT + CONTEXT  # the last window looks one ahead
+    laid = corpus_overlay(world, overlay)
+    train, held_out = (
+        (
+            EncodedDocument(ids=one.ids, kind=one.kind, mask=one.mask)
+            for one in world.corpus(tokens=count, overlays=laid, split=split).encoded()
+        )
+        for count, split in ((tokens, "train"), (20_000, "validation"))
+    )
+    start_run(
+        folder,
+        model=untrained(world, config),
+        train=train,
+        held_out=held_out,
+        config=config.train,
+        context=CONTEXT,
+        kind="base",
+        recipe={"overlay": overlay, "size": config.size, "world_seed": world.seed},
+    )
 
 
 def measure_gates(model: LanguageModel, world: World) -> list[Gate]:
