@@ -16,6 +16,7 @@ import glasshouse
 from glasshouse.cli import (
     align,
     diff,
+    elo,
     export,
     generate,
     import_,
@@ -82,6 +83,7 @@ app.command("train", rich_help_panel="Models")(train.train)
 app.command("generate", rich_help_panel="Models")(generate.generate)
 app.add_typer(look.app, name="look", rich_help_panel="Models")
 app.add_typer(align.app, name="align", rich_help_panel="Models")
+app.command("elo", rich_help_panel="Models")(elo.elo)
 app.command("studies", rich_help_panel="Papers")(studies.studies)
 app.command("run", rich_help_panel="Papers")(run.run)
 app.command("runs", rich_help_panel="Notebook")(runs.runs)
