@@ -4,6 +4,7 @@
 - `comparisons`: which of two replies was preferred, from files and back
 - `judge`: preference models; `judge_training`: an iterator of steps over comparisons
 - `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
+- `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
 - `preferences`: losses of models that judge replies, and of policies that learn from pairs
 - `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
 - `advantages`: what a sample was worth beyond what was to be expected
@@ -60,6 +61,7 @@ from glasshouse.align.dialogues import (
     template_layout,
     word_layout,
 )
+from glasshouse.align.direct import DpoConfig, DpoStep, reply_logprobs, train_dpo
 from glasshouse.align.divergence import best_of_n_kl, k1, k3
 from glasshouse.align.elo import Elo, fit_elo, win_fraction
 from glasshouse.align.fitting import Fitted, fit_dialogues
@@ -124,6 +126,8 @@ __all__ = [
     "Collected",
     "Comparison",
     "Dialogue",
+    "DpoConfig",
+    "DpoStep",
     "Duel",
     "Elo",
     "Fitted",
@@ -186,6 +190,7 @@ __all__ = [
     "ranked_loss",
     "read_comparisons",
     "read_duels",
+    "reply_logprobs",
     "rightness",
     "round_robin",
     "run_rounds",
@@ -197,6 +202,7 @@ __all__ = [
     "start_sft_run",
     "tax_report",
     "template_layout",
+    "train_dpo",
     "train_judge",
     "train_sft",
     "whitened",

@@ -1,0 +1,343 @@
+"""Direct preference optimisation: a policy learns from pairs, without a judge and without samples.
+
+The reference's log-probabilities are computed once, before the first step, and kept; they may be
+given instead, from a reference that was measured elsewhere.
+
+Source:
+    Rafailov et al. 2023, "Direct preference optimization" (2305.18290), section 4.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from glasshouse.align.comparisons import Comparison
+from glasshouse.align.dialogues import Layout
+from glasshouse.align.pair_rows import PairRow, encode_pair, length_batches
+from glasshouse.align.preferences import dpo_loss
+from glasshouse.errors import InputError
+from glasshouse.models import LanguageModel, Transformer
+from glasshouse.training import OptimizerConfig, ScheduleConfig, current_processes, make_optimizer
+from glasshouse.training.config import Compile, Precision, TrainConfig
+from glasshouse.training.decisions import decide
+from glasshouse.training.distributed import Processes
+from glasshouse.training.optimizer import set_learning_rate
+from glasshouse.training.schedule import learning_rate
+from glasshouse.training.steps import autocast, clip_gradients
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DpoConfig:
+    """How a policy learns from pairs."""
+
+    epochs: int = 1
+    """Times that each pair is seen."""
+    batch: int = 32
+    """Pairs a step; each is two rows."""
+    beta: float = 0.1
+    """Pull towards the reference, per nat."""
+    label_smoothing: float = 0.0
+    """Share of preferences that are taken to be the wrong way round, below 0.5."""
+    length_normalised: bool = False
+    """Compare mean log-probabilities a token rather than sums: long replies then weigh no more than
+    short ones. `beta` wants to be larger, by about the length of a reply."""
+    seed: int = 0
+    """Orders pairs."""
+    precision: Precision = "auto"
+    """Of the forward pass; weights are float32. `auto`: bf16 where it is built in."""
+    compile: Compile = "auto"
+    """Whether torch.compile is used. `auto`: where a run is long enough to earn it."""
+    schedule: ScheduleConfig = field(
+        default_factory=lambda: ScheduleConfig(peak_lr=1e-4, warmup_steps=10)
+    )
+    """Learning rate, by step."""
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(weight_decay=0.0))
+    """AdamW; without decay, which would pull away from the reference."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 1:
+            raise InputError(f"epochs={self.epochs} and batch={self.batch} must be at least 1")
+        if not self.beta > 0 or not 0 <= self.label_smoothing < 0.5:
+            raise InputError(
+                f"beta={self.beta} must be positive (0.1 is a common start), and label_smoothing="
+                f"{self.label_smoothing} must lie in [0, 0.5)"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DpoStep:
+    """One optimizer step; all before its update."""
+
+    step: int
+    """Steps taken, from 1."""
+    loss: float
+    """Mean loss of a pair, in nats."""
+    accuracy: float
+    """Share of pairs whose preferred reply has gained on the other since the reference."""
+    margin: float
+    """By how many nats, on average and times beta: what the policy pays for the preference."""
+    preferred: float
+    """Mean gain of the preferred reply's log-probability over the reference, in nats."""
+    other: float
+    """The same of the other reply; both may fall while the margin rises."""
+    lr: float
+    """Learning rate."""
+    grad_norm: float
+    """Norm of the gradient before clipping."""
+
+
+def train_dpo(
+    policy: LanguageModel,
+    comparisons: Sequence[Comparison],
+    layout: Layout,
+    config: DpoConfig,
+    *,
+    reference: LanguageModel | Float[Tensor, "pair 2"] | None = None,
+) -> Generator[DpoStep, None, None]:
+    """Train a policy in place; stopping early is `break`.
+
+    A preference that is a probability counts both ways, each in its share. Under `torchrun`, inside
+    `joined_processes()`, every process calls this and trains on its share of every batch.
+
+    Args:
+        policy: What is trained.
+        comparisons: Pairs of replies.
+        layout: In which the policy reads dialogues.
+        config: The run.
+        reference: What the policy is held near: a model, or `reply_logprobs` of one. None: the
+            policy as it is now.
+
+    Raises:
+        InputError: If there are no pairs, a reply fills the context, the reference reads other
+            tokens or has other pairs, or the loss is no longer a number: with the step.
+    """
+    if not comparisons:
+        raise InputError("there are no comparisons to learn from")
+    rows = [encode_pair(layout, one, policy.network.config.context) for one in comparisons]
+    kept = _reference(policy, rows, reference, config)
+    labels = torch.tensor([one.p_first for one in comparisons])
+    return _train(policy, rows, labels, kept, config)
+
+
+def num_steps(pairs: int, config: DpoConfig) -> int:
+    """Steps that training takes."""
+    return config.epochs * -(-pairs // config.batch)
+
+
+def reply_logprobs(
+    model: LanguageModel,
+    comparisons: Sequence[Comparison],
+    layout: Layout,
+    *,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    batch: int = 32,
+) -> Float[Tensor, "pair 2"]:
+    """Log-probability, in nats, of both replies of each comparison, summed over their tokens.
+
+    Raises:
+        InputError: If a reply fills the context.
+    """
+    rows = [encode_pair(layout, one, model.network.config.context) for one in comparisons]
+    return _logprobs(model.network, rows, precision=precision, batch=batch)
+
+
+class ReplyLogprobs(nn.Module):
+    """A network together with what is asked of it, so that both are compiled, or shared, as one."""
+
+    def __init__(self, network: nn.Module, precision: Literal["fp32", "bf16"]) -> None:
+        super().__init__()
+        self.network = network
+        self.precision: Literal["fp32", "bf16"] = precision
+
+    def forward(
+        self, ids: Int[Tensor, "row seq"], is_reply: Float[Tensor, "row seq"]
+    ) -> Float[Tensor, " row"]:
+        """Summed log-probabilities of the tokens marked, each after all before it."""
+        inputs, targets, mask = ids[:, :-1], ids[:, 1:], is_reply[:, 1:]
+        with autocast(ids.device, self.precision):
+            if torch.compiler.is_compiling() or not isinstance(self.network, Transformer):
+                logits = self.network(inputs)
+            else:
+                # Logits of prompts and padding are most of the memory, and nobody reads them.
+                features = self.network.features(inputs)
+                return _scattered(self.network, features, targets, mask)
+        surprise = nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), reduction="none"
+        )
+        return -(surprise.view_as(mask) * mask).sum(dim=1)
+
+
+def _scattered(
+    network: Transformer,
+    features: Float[Tensor, "row seq d_model"],
+    targets: Int[Tensor, "row seq"],
+    mask: Float[Tensor, "row seq"],
+) -> Float[Tensor, " row"]:
+    """The same, from logits of replies alone."""
+    own = mask > 0
+    logits = network.unembed(features[own]).float()
+    surprise = nn.functional.cross_entropy(logits, targets[own], reduction="none")
+    row = own.nonzero()[:, 0]
+    return -torch.zeros_like(mask[:, 0]).index_add(0, row, surprise)
+
+
+def _reference(
+    policy: LanguageModel,
+    rows: Sequence[PairRow],
+    reference: LanguageModel | Tensor | None,
+    config: DpoConfig,
+) -> Float[Tensor, "pair 2"]:
+    if isinstance(reference, Tensor):
+        if reference.shape != (len(rows), 2):
+            raise InputError(
+                f"the reference has log-probabilities of shape {tuple(reference.shape)}; there are "
+                f"{len(rows)} pairs, each of two replies"
+            )
+        return reference.float()
+    if reference is not None and (
+        reference.tokenizer.core.get_vocab() != policy.tokenizer.core.get_vocab()
+    ):
+        raise InputError("policy and reference read different tokens; give both one tokenizer")
+    model = policy if reference is None else reference
+    precision = _decisions(policy, rows, config).precision
+    return _logprobs(model.network, rows, precision=precision, batch=config.batch)
+
+
+@torch.no_grad()
+def _logprobs(
+    network: nn.Module,
+    rows: Sequence[PairRow],
+    *,
+    precision: Literal["fp32", "bf16"],
+    batch: int,
+) -> Float[Tensor, "pair 2"]:
+    was_training = network.training
+    network.eval()
+    measure, device = ReplyLogprobs(network, precision), next(network.parameters()).device
+    found = torch.empty(len(rows), 2)
+    order = sorted(range(len(rows)), key=lambda place: rows[place].width)
+    for start in range(0, len(order), batch):
+        places = order[start : start + batch]
+        found[places] = measure(*_padded([rows[at] for at in places], device)).view(-1, 2).cpu()
+    network.train(was_training)
+    return found
+
+
+def _train(
+    policy: LanguageModel,
+    rows: Sequence[PairRow],
+    labels: Float[Tensor, " pair"],
+    reference: Float[Tensor, "pair 2"],
+    config: DpoConfig,
+) -> Generator[DpoStep, None, None]:
+    network, processes = policy.network, current_processes()
+    device = next(network.parameters()).device
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    batches = length_batches(
+        [row.width for row in rows], batch=config.batch, epochs=config.epochs, seed=config.seed
+    )
+    optimizer = make_optimizer(network, config.optimizer)
+    program = _program(policy, rows, config, processes)
+    network.train()
+    try:
+        for number, places in enumerate(batches):
+            lr = learning_rate(config.schedule, number, len(batches))
+            set_learning_rate(optimizer, lr)
+            optimizer.zero_grad(set_to_none=True)
+            # A process without a pair of its own computes one that does not count.
+            own = places[processes.rank :: processes.count]
+            shown = own or places[:1]
+            found = program(*_padded([rows[at] for at in shown], device)).view(-1, 2)
+            gain = found.float() - reference[shown].to(device)
+            loss, told = _loss(gain, [rows[at] for at in shown], labels[shown].to(device), config)
+            count = torch.tensor(float(len(own) > 0), device=device)
+            (loss.sum() * count * processes.count / len(places)).backward()
+            told = processes.total(told.sum(dim=0) * count) / len(places)
+            if not bool(told.isfinite().all()):
+                raise InputError(
+                    f"step {number + 1}: the loss is {told[0].item()}; lower "
+                    f"schedule.peak_lr={lr:g}"
+                )
+            norm = clip_gradients(parameters, config.optimizer.clip_norm)
+            optimizer.step()
+            mean, accuracy, margin, preferred, other = told.tolist()
+            yield DpoStep(
+                step=number + 1,
+                loss=mean,
+                accuracy=accuracy,
+                margin=margin,
+                preferred=preferred,
+                other=other,
+                lr=lr,
+                grad_norm=norm.item(),
+            )
+    finally:
+        network.eval()
+
+
+def _loss(
+    gain: Float[Tensor, "pair 2"],
+    rows: Sequence[PairRow],
+    p_first: Float[Tensor, " pair"],
+    config: DpoConfig,
+) -> tuple[Float[Tensor, " pair"], Float[Tensor, "pair 5"]]:
+    """Loss of each pair from the log-ratios of its replies, and what a step tells of it."""
+    counted = gain
+    if config.length_normalised:
+        counted = gain / torch.tensor([row.replies for row in rows], device=gain.device)
+    margin = counted[:, 0] - counted[:, 1]
+    zero = torch.zeros_like(margin)
+    loss = torch.zeros_like(margin)
+    for weight, own in ((p_first, margin), (1 - p_first, -margin)):
+        loss = loss + weight * dpo_loss(
+            own, zero, beta=config.beta, label_smoothing=config.label_smoothing
+        )
+    is_first = p_first >= 0.5
+    towards = torch.where(is_first, margin, -margin).detach()
+    right = (towards > 0).float() + 0.5 * (towards == 0).float()
+    better = torch.where(is_first, gain[:, 0], gain[:, 1]).detach()
+    worse = torch.where(is_first, gain[:, 1], gain[:, 0]).detach()
+    told = torch.stack([loss.detach(), right, config.beta * towards, better, worse], dim=1)
+    return loss, told
+
+
+def _padded(
+    rows: Sequence[PairRow], device: torch.device
+) -> tuple[Int[Tensor, "row seq"], Float[Tensor, "row seq"]]:
+    """Both rows of every pair, filled up on the right, where no token is seen from."""
+    texts = [text for row in rows for text in row.texts]
+    replies = [length for row in rows for length in row.replies]
+    width = max(map(len, texts))
+    ids = np.zeros((len(texts), width), dtype=np.int64)
+    is_reply = np.zeros((len(texts), width), dtype=np.float32)
+    for place, (text, reply) in enumerate(zip(texts, replies, strict=True)):
+        ids[place, : len(text)] = text
+        is_reply[place, len(text) - reply : len(text)] = 1
+    return torch.from_numpy(ids).to(device), torch.from_numpy(is_reply).to(device)
+
+
+def _decisions(policy: LanguageModel, rows: Sequence[PairRow], config: DpoConfig):
+    steps = num_steps(len(rows), config)
+    run = TrainConfig(steps=steps, precision=config.precision, compile=config.compile)
+    tokens = config.epochs * sum(map(len, (text for row in rows for text in row.texts)))
+    return decide(run, policy.network, tokens=tokens)
+
+
+def _program(
+    policy: LanguageModel, rows: Sequence[PairRow], config: DpoConfig, processes: Processes
+) -> nn.Module:
+    decisions = _decisions(policy, rows, config)
+    program: nn.Module = ReplyLogprobs(policy.network, decisions.precision)
+    if decisions.compiled:
+        compiled = torch.compile(program, dynamic=True)
+        assert isinstance(compiled, nn.Module)
+        program = compiled
+    if processes.count > 1:
+        program = DistributedDataParallel(program)
+    return program
