@@ -15,6 +15,7 @@
 - `collect`: two replies to a request, and which one people press; `online`: rounds of it
 - `calibration`: whether a judge's margins are the odds that they claim to be
 - `tournament`: everybody against everybody, and files of who beat whom
+- `constitution`: principles as data; `feedback`: a judge model that labels pairs by them
 - `ood`: prompts of another kind, from activations; `tax`: what shaping cost, before and after
 """
 
@@ -50,6 +51,15 @@ from glasshouse.align.comparisons import (
     split_comparisons,
     write_comparisons,
 )
+from glasshouse.align.constitution import (
+    GOOD_FOR_HUMANITY,
+    HARMLESS_ENGLISH,
+    Constitution,
+    Principle,
+    read_constitution,
+    world_constitution,
+    write_constitution,
+)
 from glasshouse.align.dialogues import (
     LAYOUTS,
     Dialogue,
@@ -64,6 +74,19 @@ from glasshouse.align.dialogues import (
 from glasshouse.align.direct import DpoConfig, DpoStep, reply_logprobs, train_dpo
 from glasshouse.align.divergence import best_of_n_kl, k1, k3
 from glasshouse.align.elo import Elo, fit_elo, win_fraction
+from glasshouse.align.feedback import (
+    JUDGE_LAYOUTS,
+    Feedback,
+    JudgeLayout,
+    Judgement,
+    feedback_of,
+    fits_judge,
+    hardened,
+    judge_pairs,
+    label_pairs,
+    letter_judge_layout,
+    word_judge_layout,
+)
 from glasshouse.align.fitting import Fitted, fit_dialogues
 from glasshouse.align.judge import (
     Agreement,
@@ -120,23 +143,31 @@ from glasshouse.align.tournament import (
 )
 
 __all__ = [
+    "GOOD_FOR_HUMANITY",
+    "HARMLESS_ENGLISH",
+    "JUDGE_LAYOUTS",
     "LAYOUTS",
     "Agreement",
     "Calibration",
     "Collected",
     "Comparison",
+    "Constitution",
     "Dialogue",
     "DpoConfig",
     "DpoStep",
     "Duel",
     "Elo",
+    "Feedback",
     "Fitted",
     "Interface",
+    "JudgeLayout",
     "JudgeStep",
     "JudgeTrainingConfig",
+    "Judgement",
     "Layout",
     "Measure",
     "PreferenceModel",
+    "Principle",
     "Question",
     "Referee",
     "RelativeMahalanobis",
@@ -165,19 +196,25 @@ __all__ = [
     "crowd_rounds",
     "dialogue_of",
     "dpo_loss",
+    "feedback_of",
     "file_rounds",
     "fit_dialogues",
     "fit_elo",
     "fit_ordinary",
+    "fits_judge",
     "generalised_advantages",
     "gold_referee",
     "group_advantages",
+    "hardened",
     "human_assistant_layout",
     "judge_from",
+    "judge_pairs",
     "k1",
     "k3",
+    "label_pairs",
     "layer_activations",
     "leave_one_out_advantages",
+    "letter_judge_layout",
     "load_preference_model",
     "matched_by_margin",
     "model_writer",
@@ -189,6 +226,7 @@ __all__ = [
     "preferred",
     "ranked_loss",
     "read_comparisons",
+    "read_constitution",
     "read_duels",
     "reply_logprobs",
     "rightness",
@@ -207,8 +245,11 @@ __all__ = [
     "train_sft",
     "whitened",
     "win_fraction",
+    "word_judge_layout",
     "word_layout",
     "world_battery",
+    "world_constitution",
     "write_collected",
     "write_comparisons",
+    "write_constitution",
 ]
