@@ -2,6 +2,7 @@
 
 - `dialogues`: turns, the layouts in which models read them, and whose every token is
 - `comparisons`: which of two replies was preferred, from files and back
+- `comparison_files`, `dialogue_files`: shapes that others publish; `templates`: layouts by name
 - `judge`: preference models; `judge_training`: an iterator of steps over comparisons
 - `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
 - `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
@@ -15,7 +16,10 @@
 - `collect`: two replies to a request, and which one people press; `online`: rounds of it
 - `calibration`: whether a judge's margins are the odds that they claim to be
 - `tournament`: everybody against everybody, and files of who beat whom
-- `constitution`: principles as data; `feedback`: a judge model that labels pairs by them
+- `constitution`: principles as data; `revision`: chains of critique and revision by them;
+  `feedback`: a judge model that labels pairs by them
+- `constitution`: principles as data; `revision`: chains of critique and revision by them;
+  `feedback`: a judge model that labels pairs by them
 - `ood`: prompts of another kind, from activations; `tax`: what shaping cost, before and after
 """
 
@@ -60,6 +64,7 @@ from glasshouse.align.constitution import (
     world_constitution,
     write_constitution,
 )
+from glasshouse.align.dialogue_files import split_dialogues
 from glasshouse.align.dialogues import (
     LAYOUTS,
     Dialogue,
@@ -113,6 +118,19 @@ from glasshouse.align.preferences import (
     score_loss,
     soft_ranked_loss,
 )
+from glasshouse.align.revision import (
+    CHAIN_LAYOUTS,
+    Chain,
+    ChainLayout,
+    RevisionConfig,
+    RevisionRound,
+    english_chain_layout,
+    read_chains,
+    revise,
+    sl_dialogues,
+    word_chain_layout,
+    write_chains,
+)
 from glasshouse.align.supervised import (
     SftConfig,
     SftPlan,
@@ -130,6 +148,7 @@ from glasshouse.align.tax import (
     tax_report,
     world_battery,
 )
+from glasshouse.align.templates import LAYOUT_NAMES, layout_named
 from glasshouse.align.tournament import (
     Duel,
     Referee,
@@ -143,12 +162,16 @@ from glasshouse.align.tournament import (
 )
 
 __all__ = [
+    "CHAIN_LAYOUTS",
     "GOOD_FOR_HUMANITY",
     "HARMLESS_ENGLISH",
     "JUDGE_LAYOUTS",
     "LAYOUTS",
+    "LAYOUT_NAMES",
     "Agreement",
     "Calibration",
+    "Chain",
+    "ChainLayout",
     "Collected",
     "Comparison",
     "Constitution",
@@ -172,6 +195,8 @@ __all__ = [
     "Referee",
     "RelativeMahalanobis",
     "Rendered",
+    "RevisionConfig",
+    "RevisionRound",
     "Round",
     "RoundSteps",
     "ScoreThreshold",
@@ -196,6 +221,7 @@ __all__ = [
     "crowd_rounds",
     "dialogue_of",
     "dpo_loss",
+    "english_chain_layout",
     "feedback_of",
     "file_rounds",
     "fit_dialogues",
@@ -213,6 +239,7 @@ __all__ = [
     "k3",
     "label_pairs",
     "layer_activations",
+    "layout_named",
     "leave_one_out_advantages",
     "letter_judge_layout",
     "load_preference_model",
@@ -225,17 +252,21 @@ __all__ = [
     "preference_referee",
     "preferred",
     "ranked_loss",
+    "read_chains",
     "read_comparisons",
     "read_constitution",
     "read_duels",
     "reply_logprobs",
+    "revise",
     "rightness",
     "round_robin",
     "run_rounds",
     "save_preference_model",
     "score_loss",
+    "sl_dialogues",
     "soft_ranked_loss",
     "split_comparisons",
+    "split_dialogues",
     "standings",
     "start_sft_run",
     "tax_report",
@@ -245,10 +276,12 @@ __all__ = [
     "train_sft",
     "whitened",
     "win_fraction",
+    "word_chain_layout",
     "word_judge_layout",
     "word_layout",
     "world_battery",
     "world_constitution",
+    "write_chains",
     "write_collected",
     "write_comparisons",
     "write_constitution",
