@@ -108,9 +108,9 @@ class TestWords:
 
 class TestTemplate:
     def test_finds_replies_in_any_template(self, tokenizer):
-        """By what each adds."""
+        """By what each adds, up to the token that ends it; the line break behind is no reply's."""
         layout = template_layout(tokenizer, CHATML)
-        end = "<|im_end|>\n"
+        end = "<|im_end|>"
         assert replies(tokenizer, layout, TALK) == [f"Yes, of course.{end}", f"Gladly.{end}"]
 
     def test_agrees_with_transformers(self, tokenizer, tmp_path):

@@ -3,6 +3,7 @@
 Three shapes of a line are read: `chosen` and `rejected` as whole dialogues in Anthropic's layout
 (Anthropic/hh-rlhf); `prompt` with `chosen` and `rejected` replies; and `prompt`, `first`, `second`
 with `p_first`, a probability (a feedback model's), and `grades`, if each reply has one of its own.
+`comparison_files` makes those of lines that others publish in other shapes.
 """
 
 import json
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glasshouse.align.comparison_files import own_records
+from glasshouse.align.dialogue_files import turns_of
 from glasshouse.align.dialogues import Dialogue, Turn, check_dialogue, parse_human_assistant
 from glasshouse.errors import InputError
 
@@ -120,13 +123,23 @@ def _numbered(path: Path) -> Iterator[tuple[int, Comparison | str]]:
                 if not line.strip():
                     continue
                 try:
-                    yield number, comparison_of(json.loads(line))
+                    records = own_records(json.loads(line))
                 except json.JSONDecodeError as error:
                     yield number, f"no JSON: {error.msg}"
+                    continue
                 except InputError as error:
                     yield number, str(error)
+                    continue
+                yield from ((number, _tried(record)) for record in records)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def _tried(record: Any) -> Comparison | str:
+    try:
+        return comparison_of(record)
+    except InputError as error:
+        return str(error)
 
 
 def comparison_of(record: Any) -> Comparison:
@@ -173,21 +186,7 @@ def _prompt(given: Any) -> Dialogue:
         if "\n\nHuman:" in given:
             return parse_human_assistant(given)
         return (Turn("human", given),)
-    if not isinstance(given, list):
-        raise InputError("prompt must be a text or a list of turns")
-    known = {"system": "system", "human": "human", "user": "human", "assistant": "assistant"}
-    turns = []
-    for turn in given:
-        role = turn.get("role") if isinstance(turn, dict) else None
-        if role not in known:
-            raise InputError(
-                f"a turn of the prompt has the role {role!r}, not one of {', '.join(known)}"
-            )
-        text = turn.get("text", turn.get("content"))
-        if not isinstance(text, str):
-            raise InputError("a turn of the prompt has neither text nor content")
-        turns.append(Turn(known[role], text))  # type: ignore[arg-type]
-    return tuple(turns)
+    return turns_of(given, "prompt")
 
 
 def _grades(given: Any) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ rendered dialogue knows which of its tokens the assistant wrote: those, with the
 reply, are what a policy is trained on.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -195,7 +196,8 @@ def template_layout(
                 written += opened
             whole = write(upto, opens_reply and place + 1 == len(dialogue))
             added = _grown(written, whole)
-            parts.append((added, turn.role == "assistant"))
+            own = _without_gap(added, turn.text) if turn.role == "assistant" else 0
+            parts += [(added[:own], True), (added[own:], False)]
             written = whole
         return _joined(tokenizer, parts)
 
@@ -222,8 +224,11 @@ def _template(source: str, tokens: dict[str, str]) -> Callable[[Sequence[Turn], 
         raise InputError(f"the chat template refuses the dialogue: {message}")
 
     # Templates come with weights from anywhere; they may compute, and nothing else.
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
     environment.globals["raise_exception"] = refuse
+    environment.filters["tojson"] = _plain_json
     try:
         compiled = environment.from_string(source)
     except TemplateError as error:
@@ -238,6 +243,11 @@ def _template(source: str, tokens: dict[str, str]) -> Callable[[Sequence[Turn], 
             raise InputError(f"the chat template fails on this dialogue: {error}") from None
 
     return write
+
+
+def _plain_json(value: Any, indent: int | None = None) -> str:
+    """As transformers writes JSON into a prompt: Jinja's own filter writes for web pages."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _check_system(write: Callable[[Sequence[Turn], bool], str], dialogue: Dialogue) -> None:
@@ -261,6 +271,13 @@ def _grown(before: str, after: str) -> str:
             "the assistant wrote cannot be told"
         )
     return after[len(before) :]
+
+
+def _without_gap(added: str, text: str) -> int:
+    """How much of what a reply adds is its own: the white space behind the token that ends it is
+    the template's, as nobody waits for it who samples."""
+    ended = added.rstrip()
+    return len(ended) if ended and not ended.endswith(text.rstrip()) else len(added)
 
 
 def _joined(tokenizer: Tokenizer, parts: Sequence[tuple[str, bool]]) -> Rendered:

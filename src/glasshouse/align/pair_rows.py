@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import Layout
+from glasshouse.align.dialogues import Layout, Rendered
 from glasshouse.errors import InputError
 
 _SORTED_BATCHES = 16
@@ -39,7 +39,10 @@ def encode_pair(layout: Layout, comparison: Comparison, context: int) -> PairRow
         InputError: If a reply leaves no room for anything of what it answers.
     """
     prompt = layout(comparison.prompt, opens_reply=True).ids
-    whole = [layout(comparison.dialogue(one)).ids for one in (comparison.first, comparison.second)]
+    whole = [
+        _upto_end(layout(comparison.dialogue(reply)))
+        for reply in (comparison.first, comparison.second)
+    ]
     if any(text[: len(prompt)] != prompt for text in whole):
         raise InputError("the layout writes a prompt differently once it is answered")
     replies = [text[len(prompt) :] for text in whole]
@@ -52,6 +55,12 @@ def encode_pair(layout: Layout, comparison: Comparison, context: int) -> PairRow
         )
     first, second = (prompt[-room:] + reply for reply in replies)
     return PairRow((first, second), (len(replies[0]), len(replies[1])))
+
+
+def _upto_end(rendered: Rendered) -> list[int]:
+    """Without what a layout writes behind the end of a reply."""
+    last = max(place for place, own in enumerate(rendered.is_reply) if own)
+    return rendered.ids[: last + 1]
 
 
 def length_batches(
