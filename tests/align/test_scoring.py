@@ -6,7 +6,13 @@ from tests.align.test_judge import comparisons, judge, talk
 
 from glasshouse.align.judge import agreement
 from glasshouse.align.prompts import make_prefix
-from glasshouse.align.scoring import by_group, pairs_right, reply_margins, score_replies
+from glasshouse.align.scoring import (
+    by_group,
+    pairs_right,
+    reply_logprobs,
+    reply_margins,
+    score_replies,
+)
 from glasshouse.errors import InputError
 
 OWN = judge()
@@ -41,6 +47,18 @@ class TestScores:
             score_replies(MODEL, [TALKS[0][:1]], LAYOUT)
         with pytest.raises(InputError, match="1 prefixes and 2 dialogues"):
             score_replies(MODEL, TALKS, LAYOUT, prefixes=[None])
+
+
+class TestLogprobs:
+    def test_are_those_of_the_whole_text(self):
+        """As the model itself tells them, for rows of many lengths."""
+        prompts = [MODEL.encode(f"<doc> Human : {'hi ' * n}<end> Assistant :") for n in (1, 7, 3)]
+        replies = [MODEL.tokenizer.encode(text) for text in ("sun <end>", "good . bad <end>", ".")]
+        own = reply_logprobs(MODEL, prompts, replies, batch=2)
+        for one, other in zip(own, MODEL.logprobs(prompts, replies), strict=True):
+            assert one == pytest.approx(other, abs=1e-5)
+        with pytest.raises(InputError, match="context is 32"):
+            reply_logprobs(MODEL, [[2] * 30], [[2] * 4])
 
 
 class TestMargins:
