@@ -18,8 +18,6 @@
 - `tournament`: everybody against everybody, and files of who beat whom
 - `constitution`: principles as data; `revision`: chains of critique and revision by them;
   `feedback`: a judge model that labels pairs by them
-- `constitution`: principles as data; `revision`: chains of critique and revision by them;
-  `feedback`: a judge model that labels pairs by them
 - `ood`: prompts of another kind, from activations; `tax`: what shaping cost, before and after
 """
 
