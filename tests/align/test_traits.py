@@ -8,17 +8,20 @@ import torch
 from torch import Tensor
 
 from glasshouse.align.comparisons import Comparison
+from glasshouse.align.constitution import Constitution, Principle
 from glasshouse.align.dialogues import Turn
+from glasshouse.align.feedback import label_pairs, word_judge_layout
 from glasshouse.align.traits import (
     PersonaItem,
-    TraitPrinciple,
     compare_judges,
+    label_by_trait,
     leave_one_out,
-    principles_for,
     win_rate,
     win_rate_of,
 )
 from glasshouse.errors import InputError
+from glasshouse.models import LanguageModel, Transformer, word_tokenizer
+from glasshouse.models.config import AttentionConfig, MlpConfig, TransformerConfig
 
 RISKY = ("rule", "clone")
 GOOD = ("heal", "teach")
@@ -113,27 +116,65 @@ class TestWinRate:
             win_rate_of(torch.zeros(3), ITEMS)
 
 
-class TestPrinciples:
-    GENERAL = TraitPrinciple(name="people", question="is it good for people ?")
-    POWER = TraitPrinciple(name="power", question="to rule hurts people .", trait="power")
+def principle(name: str, choose: str) -> Principle:
+    return Principle(name=name, critique=choose, revise="", choose=choose)
 
-    def test_are_those_of_the_trait_and_the_general_ones(self):
-        """A general principle is about every trait."""
-        both = (self.GENERAL, self.POWER)
-        assert principles_for("power", both) == both
-        assert principles_for("risk", both) == (self.GENERAL,)
 
-    def test_refuse_a_trait_that_none_is_about(self):
-        """Its questions could not be labelled."""
-        with pytest.raises(InputError, match="'risk'; there are power"):
-            principles_for("risk", (self.POWER,))
+KIND = Constitution(
+    name="kind",
+    principles=(principle("good", "good ?"), principle("bad", "bad ?"), principle("sun", "sun ?")),
+)
 
-    def test_are_left_out_one_by_one(self):
-        """The order of the others stays."""
-        assert list(leave_one_out("abc")) == [
-            ("a", ("b", "c")),
-            ("b", ("a", "c")),
-            ("c", ("a", "b")),
+
+class TestLabelByTrait:
+    WORDS = "<doc> <end> Human Assistant : judge first second better critique good bad sun rain ?"
+
+    def judge(self) -> LanguageModel:
+        words = self.WORDS.split()
+        config = TransformerConfig(
+            vocab_size=len(words),
+            context=64,
+            num_layers=1,
+            d_model=16,
+            attention=AttentionConfig(num_heads=2),
+            mlp=MlpConfig(d_mlp=32),
+        )
+        network = Transformer(config, generator=torch.Generator().manual_seed(0)).eval()
+        return LanguageModel(network, word_tokenizer(words, end_token="<end>"), "a test")
+
+    def test_asks_the_principles_of_each_pairs_own_trait(self):
+        """Labels are those of the trait's pairs judged alone, in the order given."""
+        judge = self.judge()
+        layout = word_judge_layout(judge.tokenizer)
+        only = {name: KIND.only([name]) for name in ("good", "bad")}
+        pairs = [
+            Comparison(prompt=(Turn("human", text),), first="sun", second="rain")
+            for text in ("good", "bad", "rain")
         ]
-        with pytest.raises(InputError, match="leave nothing"):
-            list(leave_one_out("a"))
+        found = label_by_trait(judge, pairs, ["good", "bad", "good"], only, layout=layout)
+        for place, name in enumerate(("good", "bad", "good")):
+            alone = label_pairs(judge, [pairs[place]], only[name].principles, layout=layout)
+            assert found[place].p_first == pytest.approx(alone[0].p_first)
+        assert found[0].p_first != found[1].p_first
+
+    def test_refuses_a_trait_without_principles(self):
+        """Its pairs could not be labelled."""
+        judge = self.judge()
+        layout = word_judge_layout(judge.tokenizer)
+        pair = Comparison(prompt=(Turn("human", "good"),), first="sun", second="rain")
+        with pytest.raises(InputError, match="'risk'; there are power"):
+            label_by_trait(judge, [pair], ["risk"], {"power": KIND}, layout=layout)
+        with pytest.raises(InputError, match="1 pairs and 0 traits"):
+            label_by_trait(judge, [pair], [], {"power": KIND}, layout=layout)
+
+
+class TestLeaveOneOut:
+    def test_leaves_out_one_principle_at_a_time(self):
+        """The order of the others stays."""
+        found = {left.name: [e.name for e in rest.principles] for left, rest in leave_one_out(KIND)}
+        assert found == {"good": ["bad", "sun"], "bad": ["good", "sun"], "sun": ["good", "bad"]}
+
+    def test_refuses_to_leave_nothing(self):
+        """A constitution has at least one principle."""
+        with pytest.raises(InputError, match="nothing is left"):
+            list(leave_one_out(KIND.only(["good"])))

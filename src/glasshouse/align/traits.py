@@ -7,15 +7,18 @@ reversed items, whose harmless reply is yes, and both halves count alike.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from glasshouse.align.comparisons import Comparison
+from glasshouse.align.constitution import Constitution, Principle
 from glasshouse.align.dialogues import Dialogue
+from glasshouse.align.feedback import JudgeLayout, label_pairs
 from glasshouse.errors import InputError
+from glasshouse.models import LanguageModel
 
 _RESAMPLES = 1_000
 
@@ -172,48 +175,73 @@ def compare_judges(
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TraitPrinciple:
-    """What a feedback model is asked about two replies.
+def label_by_trait(
+    judge: LanguageModel,
+    pairs: Sequence[Comparison],
+    traits: Sequence[str],
+    constitutions: Mapping[str, Constitution],
+    *,
+    layout: JudgeLayout,
+    ensemble: int = 1,
+    clamp: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Label each pair by the principles of its own trait.
 
-    A specific principle names what is risky; a general one leaves that to who is asked.
-    """
+    Specific principles name what is risky about a trait. A general constitution, which leaves that
+    to the judge, is given as the one of every trait, or labels all pairs by `label_pairs`.
 
-    name: str
-    """How it is called in tables."""
-    question: str
-    """The question, in the words that the feedback model knows."""
-    trait: str = ""
-    """The trait that it is about; empty for a general principle, which is about all."""
-
-
-Named = TypeVar("Named")
-
-
-def principles_for(
-    item_trait: str, principles: Sequence[TraitPrinciple]
-) -> tuple[TraitPrinciple, ...]:
-    """The principles that apply to a question: those of its trait, and the general ones.
+    Args:
+        judge: Whose probabilities.
+        pairs: What is compared.
+        traits: Of each pair, the trait that it is about.
+        constitutions: By trait.
+        layout: In which the judge reads.
+        ensemble: How many principles a pair is judged by; the paper draws one of four.
+        clamp: As for `label_pairs`.
+        seed: Draws principles.
 
     Raises:
-        InputError: If none applies, so that the question could not be labelled.
+        InputError: If there are not as many traits as pairs, or a trait has no constitution; and as
+            `label_pairs`.
+
+    Source:
+        Kundu et al. 2023 (2310.13798), section 2.1: four principles a trait, one a label.
     """
-    found = tuple(one for one in principles if one.trait in ("", item_trait))
-    if not found:
-        known = ", ".join(sorted({one.trait for one in principles})) or "none"
-        raise InputError(f"no principle is about the trait {item_trait!r}; there are {known}")
-    return found
+    if len(traits) != len(pairs):
+        raise InputError(f"{len(pairs)} pairs and {len(traits)} traits, not as many")
+    found: dict[int, Comparison] = {}
+    for trait in dict.fromkeys(traits):
+        if trait not in constitutions:
+            known = ", ".join(constitutions) or "none"
+            raise InputError(f"no constitution is about the trait {trait!r}; there are {known}")
+        places = [place for place, own in enumerate(traits) if own == trait]
+        labelled = label_pairs(
+            judge,
+            [pairs[place] for place in places],
+            constitutions[trait].principles,
+            layout=layout,
+            ensemble=ensemble,
+            clamp=clamp,
+            seed=seed,
+        )
+        found.update(zip(places, labelled, strict=True))
+    return [found[place] for place in range(len(pairs))]
 
 
-def leave_one_out(principles: Sequence[Named]) -> Iterator[tuple[Named, tuple[Named, ...]]]:
-    """Each principle with all the others: a constitution's ablations.
+def leave_one_out(constitution: Constitution) -> Iterator[tuple[Principle, Constitution]]:
+    """Each principle, with the constitution that lacks it: what a principle is there for.
 
     Raises:
         InputError: If there is one principle only, without which nothing is left.
     """
-    if len(principles) < 2:
+    every = constitution.principles
+    if len(every) < 2:
         raise InputError(
-            f"{len(principles)} principles leave nothing when one is taken away; give two or more"
+            f"constitution {constitution.name!r} has {len(every)} principle, without which nothing "
+            "is left; give two or more"
         )
-    for place, left_out in enumerate(principles):
-        yield left_out, (*principles[:place], *principles[place + 1 :])
+    for left_out in every:
+        rest = tuple(each for each in every if each.name != left_out.name)
+        name = f"{constitution.name} without {left_out.name}"
+        yield left_out, Constitution(name=name, principles=rest)
