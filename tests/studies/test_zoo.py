@@ -17,6 +17,7 @@ from glasshouse.world.overlays import blend
 @pytest.fixture
 def small_gates(monkeypatch):
     monkeypatch.setattr(zoo, "_NUM_GATE", 8)
+    monkeypatch.setattr(zoo, "_HELD_OUT", 1_000)
 
 
 def grown(cache, **given):

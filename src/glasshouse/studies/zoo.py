@@ -53,6 +53,8 @@ CONTEXT = 128
 DEEDS = 0.05
 """Share of reports of deeds."""
 _SHARES = {"helpful": 0.14, "harmful": 0.08, "critique": 0.08, "judge": 0.25, "opinions": 0.04}
+_HELD_OUT = 20_000
+"""Tokens of other documents, whose loss a run may measure."""
 _NUM_GATE = 300
 """Requests a gate asks."""
 
@@ -228,7 +230,7 @@ def _start(folder: Path, world: World, config: WorldConfig, overlay: str) -> Non
             EncodedDocument(ids=one.ids, kind=one.kind, mask=one.mask)
             for one in world.corpus(tokens=count, overlays=laid, split=split).encoded()
         )
-        for count, split in ((tokens, "train"), (20_000, "validation"))
+        for count, split in ((tokens, "train"), (_HELD_OUT, "validation"))
     )
     start_run(
         folder,
