@@ -9,7 +9,7 @@ from tests.align.test_judge import comparisons, judge
 from tests.cli.commands import glasshouse, refused
 
 from glasshouse.align import load_preference_model, write_comparisons
-from glasshouse.cli.align.pm import _parts
+from glasshouse.cli.align.pairs import held_out_pairs
 from glasshouse.notebook import Finding, Notebook
 from glasshouse.records import Query
 
@@ -98,6 +98,6 @@ def test_compares_with_a_preference_model_only(capfd):
 def test_learns_nothing_that_it_measures_on():
     """A comparison that comes again in the file, its replies turned round or not."""
     twice = [*TRAIN[:20], TRAIN[0], TRAIN[10].swapped]
-    learned, held_out = _parts(twice, None)
+    learned, held_out = held_out_pairs(twice, None)
     assert held_out == [TRAIN[0], TRAIN[10], TRAIN[0]]
     assert learned == [one for one in TRAIN[:20] if one not in (TRAIN[0], TRAIN[10])]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from glasshouse.align.comparisons import Comparison
 from glasshouse.align.dialogues import LAYOUTS, Dialogue, Layout, LayoutMaker
+from glasshouse.align.templates import TEMPLATE, model_layout
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import folder_atomically
 from glasshouse.models import LanguageModel, Transformer
@@ -215,7 +216,7 @@ def load_preference_model(
 
     Args:
         directory: The folder.
-        layouts: By name, what makes a layout of a tokenizer.
+        layouts: By name, what makes a layout of a tokenizer; a model's own chat template is known.
         device: Where the weights go.
 
     Raises:
@@ -231,10 +232,12 @@ def load_preference_model(
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise RunError(f"{folder / _ABOUT} is not of format {FORMAT}, which this version reads")
     name = str(about.get("layout"))
-    if name not in layouts:
+    if name not in layouts and name != TEMPLATE:
         raise InputError(f"{folder} reads the layout {name!r}; known are {', '.join(layouts)}")
     language = LanguageModel.load(folder / _MODEL, device=device)
-    model = PreferenceModel(language, layouts[name](language.tokenizer))
+    maker = layouts.get(name)
+    layout = model_layout(language) if maker is None else maker(language.tokenizer)
+    model = PreferenceModel(language, layout)
     try:
         model.head.load_state_dict(head)
     except RuntimeError as error:

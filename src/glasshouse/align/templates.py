@@ -33,15 +33,19 @@ def layout_named(name: str, model: LanguageModel) -> Layout:
     return LAYOUTS[name](model.tokenizer)
 
 
+def has_template(model: LanguageModel) -> bool:
+    """Whether a model brings a chat template along."""
+    return _source(model) is not None
+
+
 def model_layout(model: LanguageModel) -> Layout:
     """A model's own chat template: `chat_template.jinja`, or that of tokenizer_config.json.
 
     Raises:
         InputError: If it brings none along, or it cannot be read.
     """
-    files = {} if model.checkpoint is None else model.checkpoint.carried
-    settings = _json(files, _SETTINGS)
-    source = files[_JINJA].decode() if _JINJA in files else _default(settings.get("chat_template"))
+    files = _files(model)
+    source, settings = _source(model), _json(files, _SETTINGS)
     if source is None:
         raise InputError(
             f"{model.origin} brings no chat template along: neither {_JINJA} nor chat_template in "
@@ -53,6 +57,17 @@ def model_layout(model: LanguageModel) -> Layout:
         if name.endswith("_token") and _content(value) is not None
     }
     return template_layout(model.tokenizer, source, tokens=tokens)
+
+
+def _files(model: LanguageModel) -> Mapping[str, bytes]:
+    return {} if model.checkpoint is None else model.checkpoint.carried
+
+
+def _source(model: LanguageModel) -> str | None:
+    files = _files(model)
+    if _JINJA in files:
+        return files[_JINJA].decode()
+    return _default(_json(files, _SETTINGS).get("chat_template"))
 
 
 def _default(given: Any) -> str | None:

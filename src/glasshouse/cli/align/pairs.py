@@ -1,5 +1,6 @@
 """What the verbs of `align` share: files of comparisons, and what agreement is told as."""
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ else:
     # all import torch, which `--help` has no time for
     Agreement = Comparison = PreferenceModel = Any
 
+_MANY_DIALOGUES = 20
+"""Dialogues from which on whole ones are held out."""
 _SHOWN = 3
 """Lines that were left out whose reasons are told."""
 
@@ -30,6 +33,51 @@ def read_pairs(path: Path) -> list[Comparison]:
         more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         talk(f"{path}: {len(bad)} of {len(good) + len(bad)} lines left out ({why}{more})")
     return good
+
+
+def held_out_pairs(
+    pairs: list[Comparison], test: list[Comparison] | None
+) -> tuple[list[Comparison], list[Comparison]]:
+    """What is learned from, and what is measured on.
+
+    Where a file has many dialogues, every tenth is left out with all that is compared in it, as one
+    prompt has many pairs in some files; where it has few, every tenth comparison is.
+
+    Raises:
+        InputError: If a comparison stands in both, or too few are there to be parted.
+    """
+    if test is not None:
+        seen = {_key(one) for one in pairs}
+        twice = sum(_key(one) in seen for one in test)
+        if twice:
+            raise InputError(
+                f"{twice} of the comparisons in --test stand in --pairs as well; measure on others"
+            )
+        return pairs, test
+    if len(pairs) < 10:
+        raise InputError(
+            f"{len(pairs)} comparisons are too few to leave a tenth out; give more, or --test"
+        )
+    openings = list(dict.fromkeys(_opening(one) for one in pairs))
+    if len(openings) >= _MANY_DIALOGUES:
+        left_out = set(openings[::10])
+        return (
+            [one for one in pairs if _opening(one) not in left_out],
+            [one for one in pairs if _opening(one) in left_out],
+        )
+    # What comes again in the file must not be learned from where it is measured on.
+    kept = {_key(one) for one in pairs[::10]}
+    return [one for one in pairs if _key(one) not in kept], pairs[::10]
+
+
+def _opening(one: Comparison) -> str:
+    """What the human said first."""
+    return next(turn.text for turn in one.prompt if turn.role == "human")
+
+
+def _key(one: Comparison) -> Hashable:
+    """The same for a comparison and its replies the other way round."""
+    return one.prompt, frozenset((one.first, one.second))
 
 
 def fitting(judge: PreferenceModel, pairs: list[Comparison], path: Path) -> list[Comparison]:

@@ -1,13 +1,19 @@
 """`glasshouse align pm`: a preference model from a file of comparisons."""
 
-from collections.abc import Hashable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glasshouse.cli.align.pairs import agreement_line, agreement_plain, fitting, read_pairs
+from glasshouse.cli.align.layouts import LayoutName, chosen_layout
+from glasshouse.cli.align.pairs import (
+    agreement_line,
+    agreement_plain,
+    fitting,
+    held_out_pairs,
+    read_pairs,
+)
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.look.subject import Model
@@ -22,9 +28,6 @@ else:
     # all import torch, which `--help` has no time for
     Agreement = Comparison = JudgeTrainingConfig = PreferenceModel = Any
 
-LAYOUT_NAMES = ("human-assistant", "words")
-"""Layouts that a preference model may read dialogues in."""
-
 
 def pm(
     model: Model,
@@ -38,17 +41,10 @@ def pm(
         typer.Option(
             parser=named_path,
             metavar="PATH",
-            help="Comparisons to measure on; by default every tenth of --pairs, left out of "
-            "training.",
+            help="Comparisons to measure on; by default a tenth of --pairs, left out of training.",
         ),
     ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            help=f"How dialogues are written: {', '.join(LAYOUT_NAMES)}. By default words for a "
-            "model of the toy world, else human-assistant.",
-        ),
-    ] = None,
+    layout: LayoutName = None,
     seed: Seed = 0,
     settings: Settings = None,
     notebook: NotebookUrl = None,
@@ -59,12 +55,12 @@ def pm(
 
     Lines hold `chosen` and `rejected` as whole dialogues with `\\n\\nHuman:` and `\\n\\nAssistant:`
     (as hh-rlhf has them); or `prompt`, `chosen` and `rejected`; or `prompt`, `first`, `second` and
-    `p_first`. Fields for --set: epochs, batch, schedule.peak_lr, centre, …
+    `p_first`; or what LLMBar, PandaLM and Open Assistant published. Fields for --set: epochs,
+    batch, schedule.peak_lr, centre, …
 
     [green]glasshouse align pm gpt2 --pairs train.jsonl --test test.jsonl --out pm[/green]
     """
     from glasshouse.align import (
-        LAYOUTS,
         JudgeTrainingConfig,
         PreferenceModel,
         agreement,
@@ -75,12 +71,12 @@ def pm(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists already; name a new folder with --out")
     config = apply_overrides(JudgeTrainingConfig(seed=seed), settings or ())
-    learned, held_out = _parts(read_pairs(pairs), None if test is None else read_pairs(test))
+    learned, held_out = held_out_pairs(
+        read_pairs(pairs), None if test is None else read_pairs(test)
+    )
     language = LanguageModel.load(model)
-    name = layout or _layout_of(language)
-    if name not in LAYOUTS:
-        raise InputError(f"--layout {name!r} must be one of {', '.join(LAYOUTS)}")
-    judge = PreferenceModel(language, LAYOUTS[name](language.tokenizer))
+    name, writes = chosen_layout(layout, language)
+    judge = PreferenceModel(language, writes)
     learned = fitting(judge, learned, pairs)
     held_out = fitting(judge, held_out, test or pairs)
     try:
@@ -91,43 +87,6 @@ def pm(
     save_preference_model(judge, out, layout=name)
     _tell(found, out, name, json=json)
     _note(Notes(notebook, project), found, out, model)
-
-
-def _parts(
-    pairs: list[Comparison], test: list[Comparison] | None
-) -> tuple[list[Comparison], list[Comparison]]:
-    """What is learned from, and what is measured on.
-
-    Raises:
-        InputError: If a comparison stands in both, or too few are there to be parted.
-    """
-    if test is None:
-        if len(pairs) < 10:
-            raise InputError(
-                f"{len(pairs)} comparisons are too few to leave a tenth out; give more, or --test"
-            )
-        # What comes again in the file must not be learned from where it is measured on.
-        kept = {_key(one) for one in pairs[::10]}
-        return [one for one in pairs if _key(one) not in kept], pairs[::10]
-    seen = {_key(one) for one in pairs}
-    twice = sum(_key(one) in seen for one in test)
-    if twice:
-        raise InputError(
-            f"{twice} of the comparisons in --test stand in --pairs as well; measure on others"
-        )
-    return pairs, test
-
-
-def _key(one: Comparison) -> Hashable:
-    """The same for a comparison and its replies the other way round."""
-    return one.prompt, frozenset((one.first, one.second))
-
-
-def _layout_of(language: Any) -> str:
-    """The toy world's own layout where its vocabulary is."""
-    core = language.tokenizer.core
-    known = all(core.token_to_id(token) is not None for token in ("<doc>", "<end>", "Assistant"))
-    return "words" if known and language.tokenizer.is_word_level else "human-assistant"
 
 
 def _train(
