@@ -1,0 +1,34 @@
+"""Policies that learn from their own replies: ppo, grpo, rloo and reinforce.
+
+- `replies`: what a policy wrote, and what is asked about it
+- `sampling`: drawing replies
+- `rewards`: a preference model as what training maximises
+- `config`: a run, its known details each under a name
+- `training`: the iterator of steps; `step`: what a step tells, and rules that stop training
+- `reading`: how likely a network finds replies; `values`: what ppo expects; `update`: the losses
+"""
+
+from glasshouse.align.policies.config import PolicyConfig, RewardRules, UpdateRules, ValueRules
+from glasshouse.align.policies.replies import Reply, Reward, Watch
+from glasshouse.align.policies.rewards import JudgeReward, judge_reward
+from glasshouse.align.policies.sampling import sample_replies
+from glasshouse.align.policies.step import GoldPeak, KlBudget, PolicyStep, Stop
+from glasshouse.align.policies.training import train_policy
+
+__all__ = [
+    "GoldPeak",
+    "JudgeReward",
+    "KlBudget",
+    "PolicyConfig",
+    "PolicyStep",
+    "Reply",
+    "Reward",
+    "RewardRules",
+    "Stop",
+    "UpdateRules",
+    "ValueRules",
+    "Watch",
+    "judge_reward",
+    "sample_replies",
+    "train_policy",
+]
