@@ -6,6 +6,7 @@
 - `judge`: preference models; `judge_training`: an iterator of steps over comparisons
 - `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
 - `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
+- `best_of`: the best of n samples, what it is worth and costs, and learning from it
 - `preferences`: losses of models that judge replies, and of policies that learn from pairs
 - `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
 - `advantages`: what a sample was worth beyond what was to be expected
@@ -26,6 +27,15 @@ from glasshouse.align.advantages import (
     group_advantages,
     leave_one_out_advantages,
     whitened,
+)
+from glasshouse.align.best_of import (
+    BestReply,
+    ExpertConfig,
+    ExpertRound,
+    best_of_n,
+    expected_best,
+    expert_iteration,
+    tied_best_of_n_kl,
 )
 from glasshouse.align.calibration import (
     Calibration,
@@ -167,6 +177,7 @@ __all__ = [
     "LAYOUTS",
     "LAYOUT_NAMES",
     "Agreement",
+    "BestReply",
     "Calibration",
     "Chain",
     "ChainLayout",
@@ -178,6 +189,8 @@ __all__ = [
     "DpoStep",
     "Duel",
     "Elo",
+    "ExpertConfig",
+    "ExpertRound",
     "Feedback",
     "Fitted",
     "Interface",
@@ -207,6 +220,7 @@ __all__ = [
     "Writer",
     "accuracy_by_threshold",
     "agreement",
+    "best_of_n",
     "best_of_n_kl",
     "binary_loss",
     "calibrate",
@@ -220,6 +234,8 @@ __all__ = [
     "dialogue_of",
     "dpo_loss",
     "english_chain_layout",
+    "expected_best",
+    "expert_iteration",
     "feedback_of",
     "file_rounds",
     "fit_dialogues",
@@ -269,6 +285,7 @@ __all__ = [
     "start_sft_run",
     "tax_report",
     "template_layout",
+    "tied_best_of_n_kl",
     "train_dpo",
     "train_judge",
     "train_sft",

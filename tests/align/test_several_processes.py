@@ -1,0 +1,74 @@
+"""What one process learns, two learn: the same losses, the same weights."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.align.processes import run_two
+from tests.align.test_direct import CONFIG as DPO
+from tests.align.test_direct import PAIRS, make_policy
+from tests.align.test_supervised import CONFIG as SFT
+from tests.align.test_supervised import make_dialogues, make_model
+
+from glasshouse.align import train_dpo, train_sft, word_layout
+from glasshouse.training import OptimizerConfig
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from safetensors.torch import save_file
+from glasshouse.training import joined_processes
+from tests.align.test_several_processes import JOBS
+with joined_processes() as processes:
+    assert processes.count == 2
+    for name, job in JOBS.items():
+        losses, network = job()
+        out = Path(sys.argv[1]) / name / str(processes.rank)
+        out.mkdir(parents=True)
+        (out / "losses.json").write_text(json.dumps(losses))
+        save_file({n: p.data for n, p in network.named_parameters()}, out / "weights.safetensors")
+"""
+
+# With so large an epsilon AdamW follows the gradient itself; rounding is not blown up to its sign.
+GENTLE = OptimizerConfig(epsilon=1e-3)
+
+
+def fine_tuned():
+    model = make_model()
+    config = replace(SFT, optimizer=GENTLE, accumulate=2)
+    steps = list(train_sft(model, make_dialogues(33), config))
+    return [step.loss for step in steps], model.network
+
+
+def taught():
+    """Batches of two pairs, the last of one: then the second process has none of its own."""
+    policy = make_policy()
+    config = replace(DPO, optimizer=replace(DPO.optimizer, epsilon=1e-3), batch=2, epochs=4)
+    steps = list(train_dpo(policy, PAIRS, word_layout(policy.tokenizer), config))
+    return [step.loss for step in steps], policy.network
+
+
+JOBS = {"fine-tuned": fine_tuned, "taught": taught}
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory) -> Path:
+    """What two processes made of every job."""
+    folder = tmp_path_factory.mktemp("two")
+    run_two(PROGRAM, folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_two_processes_learn_what_one_learns(by_two, name):
+    """To rounding; both end with the same weights."""
+    losses, network = JOBS[name]()
+    for rank in ("0", "1"):
+        found = json.loads((by_two / name / rank / "losses.json").read_text())
+        assert found == pytest.approx(losses, rel=1e-4)
+        weights = load_file(by_two / name / rank / "weights.safetensors")
+        for part, value in network.named_parameters():
+            torch.testing.assert_close(weights[part], value.data, atol=1e-5, rtol=1e-4)
