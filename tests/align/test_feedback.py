@@ -174,3 +174,17 @@ def test_asks_models_of_real_text_for_a_letter():
             judge, PAIRS, [principle], layout=layout, chain_of_thought=reasons, seed=1
         )
         assert 0 < found.comparison.p_first < 1
+
+
+def test_reads_reasons_that_are_given_it(judge):
+    """Its own, given back, lead to its own verdict; others to another."""
+    layout = word_judge_layout(judge.tokenizer, max_new_tokens=6)
+    (found,) = judge_pairs(judge, PAIRS, LAW.principles[:1], layout=layout, chain_of_thought=True)
+    own = [each.reasoning for each in found.judgements]
+    (again,) = judge_pairs(judge, PAIRS, LAW.principles[:1], layout=layout, reasons=own)
+    assert again.comparison.p_first == pytest.approx(found.comparison.p_first, abs=1e-6)
+    others = ["it helps ."] * 2
+    (other,) = judge_pairs(judge, PAIRS, LAW.principles[:1], layout=layout, reasons=others)
+    assert other.comparison.p_first != pytest.approx(found.comparison.p_first, abs=1e-9)
+    with pytest.raises(InputError, match="3 reasons for 2 judgements"):
+        judge_pairs(judge, PAIRS, LAW.principles[:1], layout=layout, reasons=["a"] * 3)

@@ -125,6 +125,7 @@ def judge_pairs(
     chain_of_thought: bool = False,
     ensemble: int = 1,
     seed: int = 0,
+    reasons: Sequence[str] | None = None,
     batch: int = 64,
 ) -> list[Feedback]:
     """Have a language model say which of two replies is better.
@@ -139,11 +140,14 @@ def judge_pairs(
         chain_of_thought: Let the judge reason first, at the layout's temperature.
         ensemble: How many principles a pair is judged by; their labels are averaged.
         seed: Draws principles and reasons.
+        reasons: What is read in the place of the judge's own reasons, one text for each judgement,
+            pair by pair; to ask what a verdict owes to them.
         batch: Questions read at once.
 
     Raises:
         InputError: If there are no principles or fewer than `ensemble`, the clamp is no interval,
-            or a question does not fit the judge's context: with the number of its pair.
+            reasons are not as many as judgements, or a question does not fit the judge's context:
+            with the number of its pair.
     """
     if not 1 <= ensemble <= len(principles):
         raise InputError(
@@ -164,9 +168,15 @@ def judge_pairs(
         for place, principle, swapped in asked
     ]
     _check_length(judge, layout, questions, asked, chain_of_thought=chain_of_thought)
-    reasons = [""] * len(asked)
-    if chain_of_thought:
-        questions, reasons = _reasoned(judge, layout, questions, seed)
+    said = [""] * len(asked)
+    if reasons is not None:
+        if len(reasons) != len(asked):
+            raise InputError(f"{len(reasons)} reasons for {len(asked)} judgements; give one each")
+        said = list(reasons)
+        read = [judge.tokenizer.encode(f" {text}" if text else "") for text in said]
+        questions = [[*ids, *layout.reason, *own] for ids, own in zip(questions, read, strict=True)]
+    elif chain_of_thought:
+        questions, said = _reasoned(judge, layout, questions, seed)
     found = _p_first(judge, [[*ids, *layout.answer] for ids in questions], layout, batch).tolist()
     judgements = [
         Judgement(
@@ -175,7 +185,7 @@ def judge_pairs(
             p_first=1 - p_first if swapped else p_first,
             reasoning=reasoning,
         )
-        for (_, principle, swapped), p_first, reasoning in zip(asked, found, reasons, strict=True)
+        for (_, principle, swapped), p_first, reasoning in zip(asked, found, said, strict=True)
     ]
     width = ensemble * len(orders)
     return [
