@@ -3,11 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from glasshouse.align.collect import persona_writer
 from glasshouse.errors import RunError
 from glasshouse.studies.base_model import STUDY, BaseModelConfig, tour
+from glasshouse.studies.base_model.assistant import assistant
 from glasshouse.studies.base_model.grow import grow
 from glasshouse.studies.base_model.inside import inside, look_inside
+from glasshouse.studies.base_model.shaping import shape
 from glasshouse.studies.study import Figure, Findings, no_progress
 from glasshouse.training import ScheduleConfig, TrainConfig, WorldConfig
 
@@ -105,6 +109,38 @@ class TestBaseModel:
         assert written.stat().st_mtime_ns == before
         with pytest.raises(RunError, match="dictionary of other settings"):
             look_inside(grown, workspace, steps=4, seed=2, progress=no_progress)
+
+    def test_shapes_an_assistant_where_asked(
+        self, findings: Findings, workspace: Path, monkeypatch
+    ):
+        """Comparisons, a judge, a policy; what it was worth before and after, and elsewhere.
+
+        Six steps bring no reply to its end, so a scripted person writes what is compared, and a
+        model that has nothing to compare goes without the chapter.
+        """
+        for name, value in {"_COMPARED": 40, "_HELD_OUT": 10, "_ASKED": 10, "_TAXED": 5}.items():
+            monkeypatch.setattr(f"glasshouse.studies.base_model.shaping.{name}", value)
+        seeded = replace(minute().grow.train, seed=2)
+        grown = grow(replace(minute().grow, world_seed=2, train=seeded), workspace, no_progress)
+        assert shape(grown, steps=2, seed=2, progress=no_progress) is None
+        before = {name: value.clone() for name, value in grown.model.network.state_dict().items()}
+        monkeypatch.setattr(
+            "glasshouse.studies.base_model.shaping.model_writer",
+            lambda model: persona_writer(grown.world, "ignorant"),
+        )
+        shaped = shape(grown, steps=2, seed=2, progress=no_progress)
+        assert shaped is not None
+        assert [step.step for step in shaped.steps] == [1, 2]
+        assert set(shaped.steps[0].watched) == {"gold", "evasive"}
+        assert shaped.steps[0].kl == pytest.approx(0, abs=1e-5)
+        told = assistant(shaped)
+        titles = [item.title for item in told.items]
+        assert titles[:2] == ["Reward and gold reward against distance", "Before and after"]
+        assert titles[3:] == ["A harmful request"] * 2 + ["A request"] * 2
+        assert isinstance(told.items[0], Figure)
+        assert len(told.items[0].draw().axes) == 2
+        for name, value in grown.model.network.state_dict().items():
+            assert torch.equal(value, before[name])
 
     def test_tells_the_same_twice(self, findings: Findings, tmp_path: Path):
         """Same seed, same claims: nothing may hang on the clock or the process."""

@@ -25,7 +25,7 @@ def tour(
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
 ) -> None:
-    """See the whole house on one page: grow a model in a known world, and look inside.
+    """See the whole house on one page: grow a model in a known world, look inside, and shape it.
 
     Takes some minutes on two cores.
 

@@ -21,18 +21,21 @@ class BaseModelConfig:
     """Requests of users that the model answers."""
     dictionary_steps: int = 0
     """Steps in which a dictionary of the grown model is learned; 0 leaves that chapter out."""
+    shaping_steps: int = 0
+    """Updates by which a copy is made an assistant; 0 leaves that chapter out."""
 
     def __post_init__(self) -> None:
         for name in ("num_questions", "num_documents", "num_requests"):
             if (getattr(self, name) or 10) < 10:
                 raise InputError(f"{name}={getattr(self, name)} must be at least 10")
-        if self.dictionary_steps < 0:
-            raise InputError(f"dictionary_steps={self.dictionary_steps} must not be negative")
+        for name in ("dictionary_steps", "shaping_steps"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}={getattr(self, name)} must not be negative")
 
 
 def tour() -> BaseModelConfig:
-    """Return a million parameters, three million tokens and a quick dictionary, for the tour."""
-    return BaseModelConfig(grow=_grow(steps=1500), dictionary_steps=300)
+    """Return a million parameters, three million tokens, a quick dictionary and an assistant."""
+    return BaseModelConfig(grow=_grow(steps=1500), dictionary_steps=300, shaping_steps=60)
 
 
 def small() -> BaseModelConfig:
@@ -42,7 +45,7 @@ def small() -> BaseModelConfig:
 
 def paper() -> BaseModelConfig:
     """Return twelve million tokens, at which the exam formats should emerge."""
-    return BaseModelConfig(grow=_grow(steps=6000), dictionary_steps=2000)
+    return BaseModelConfig(grow=_grow(steps=6000), dictionary_steps=2000, shaping_steps=200)
 
 
 def _grow(*, steps: int) -> WorldConfig:

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+from glasshouse.studies.base_model.assistant import assistant
 from glasshouse.studies.base_model.config import BaseModelConfig, paper, small, tour
 from glasshouse.studies.base_model.gates import judge_gates
 from glasshouse.studies.base_model.grow import grow
 from glasshouse.studies.base_model.inside import inside, look_inside
 from glasshouse.studies.base_model.measure import measure
 from glasshouse.studies.base_model.sections import sections
+from glasshouse.studies.base_model.shaping import shape
 from glasshouse.studies.catalogue import STUDIES
 from glasshouse.studies.study import Findings, Progress, Study
 from glasshouse.world.streams import stream
@@ -28,6 +30,9 @@ def run(config: BaseModelConfig, *, seed: int, progress: Progress, workspace: Pa
             grown, workspace, steps=config.dictionary_steps, seed=seed, progress=progress
         )
         chapters += () if found is None else (inside(found),)
+    if config.shaping_steps:
+        shaped = shape(grown, steps=config.shaping_steps, seed=seed, progress=progress)
+        chapters += () if shaped is None else (assistant(shaped),)
     claims = judge_gates(measured, grown.world, stream(seed, "base-model intervals"))
     told = measured.answers["open-qa", "none"]
     known = told.where(told.exposures >= 128)
