@@ -108,6 +108,8 @@ class Base:
     """A copy of its own for each call, to be trained in place."""
     gates: Mapping[str, Gate]
     """By name."""
+    folder: Path
+    """Where it is kept."""
 
 
 def base_model(
@@ -167,7 +169,15 @@ def base_model(
     kept = json.loads((folder / GATES).read_text())
     gates = {each["name"]: Gate(**each) for each in kept}
     model = LanguageModel.load(folder, device=device)
-    return Base(size=size, seed=seed, overlay=overlay, world=world, model=model, gates=gates)
+    return Base(
+        size=size,
+        seed=seed,
+        overlay=overlay,
+        world=world,
+        model=model,
+        gates=gates,
+        folder=folder,
+    )
 
 
 def corpus_overlay(world: World, name: str) -> tuple[Overlay, ...]:
