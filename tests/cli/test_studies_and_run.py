@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from tests.cli.commands import glasshouse, refused
@@ -48,6 +49,18 @@ class TestRun:
         assert run["command"] == "glasshouse run fake --preset small --seed 7"
         assert run["studies"][0]["seed"] == 7
 
+    def test_tells_of_several_studies_on_one_page(self, capfd, tmp_path, monkeypatch):
+        """One seed, one command that repeats all, one table of claims."""
+        monkeypatch.setitem(STUDIES, "other", replace(CARD, name="other", title="Another"))
+        told = glasshouse(capfd, "run", "fake", "other", "--seed", 7)
+        assert told.status == 0
+        folder = tmp_path / "runs" / "fake-seed7"
+        claims = json.loads((folder / "claims.json").read_text())
+        assert len(claims) == 2
+        run = json.loads((folder / "run.json").read_text())
+        assert run["command"] == "glasshouse run fake other --preset small --seed 7"
+        assert "A fake study; Another" in (folder / "report.html").read_text()
+
     def test_repeats_from_the_command_it_records(self, capfd, tmp_path):
         """The command in the report is the whole recipe, presets and overrides included."""
         first = ("run", "fake", "--preset", "sure", "--set", "measured=0.7", "--out", "one")
@@ -85,6 +98,8 @@ class TestRunRefuses:
             (["fake", "--set", "spred=1"], "did you mean spread"),
             (["fake", "--set", "spread=wide"], "spread must be a number"),
             (["fake", "--set", "spread=-1"], "spread=-1.0 must be 0 or more"),
+            (["fake", "fake"], "names a study twice"),
+            (["fake", "base-model", "--set", "spread=1"], "does not say whose field"),
             (["fake", "--seed", "seven"], "'seven' is not a whole number"),
             (["fake", "--seed", "-1"], "'-1' is not a whole number"),
             (["fake", "--sed", "1"], "--seed"),

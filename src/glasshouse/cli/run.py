@@ -1,4 +1,4 @@
-"""`glasshouse run`: one study, to its table of claims and its report."""
+"""`glasshouse run`: studies, to their table of claims and their report."""
 
 import shlex
 import time
@@ -13,6 +13,7 @@ from glasshouse.cli.console import data, data_console, json_line, shown_path, ta
 from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
 from glasshouse.cli.options import AsJson, Seed, Settings, named_path
 from glasshouse.cli.overrides import apply_overrides
+from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
     from glasshouse.studies import Progress, StudyResult
@@ -29,7 +30,13 @@ _COLOURS = {
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="A study; `glasshouse studies` lists them.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="A study, or several for one page; `glasshouse studies` lists them.",
+        ),
+    ],
     preset: Annotated[str, typer.Option(help="How large: one of the study's presets.")] = "small",
     seed: Seed = 0,
     out: Annotated[
@@ -37,7 +44,7 @@ def run(
         typer.Option(
             parser=named_path,
             metavar="PATH",
-            help="Folder for the report; by default runs/NAME-seedN.",
+            help="Folder for the report; by default runs/NAME-seedN (NAME of the first).",
         ),
     ] = None,
     settings: Settings = None,
@@ -48,41 +55,66 @@ def run(
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
-    """Run a study; write claims.json, report.html and figures/.
+    """Run studies; write claims.json, report.html and figures/.
 
-    The exit status is 0 when the study ran, whatever its verdicts; honest negatives are results.
+    The exit status is 0 when they ran, whatever their verdicts; honest negatives are results.
 
     [green]glasshouse run toy-superposition --seed 7 --out reports/superposition[/green]
     """
     started = datetime.now(UTC)
     from glasshouse.studies import study_card
 
-    card = study_card(name)
-    out = out or Path("runs") / f"{name}-seed{seed}"
+    cards = [study_card(name) for name in names]
+    _refuse_muddle(names, settings)
+    out = out or Path("runs") / f"{names[0]}-seed{seed}"
     from glasshouse.cli.progress import progress_bar
     from glasshouse.report import check_destination, gather_provenance, write_report
 
-    check_destination(out, [name])
-    with progress_bar(card.title) as bar:
-        result = run_study(
-            name, preset=preset, seed=seed, settings=settings or (), progress=bar, out=out
-        )
-        bar(1, 1, "writing the report")
-        command = shlex.join(
-            ["glasshouse", "run", name, "--preset", preset, "--seed", str(seed)]
-            + [word for setting in settings or () for word in ("--set", setting)]
-        )
-        page = write_report(
-            [result],
-            out,
-            title=card.title,
-            provenance=gather_provenance(command=command, started=started),
-        )
-    print_claims([result], json=json)
+    check_destination(out, names)
+    results = []
+    for card in cards:
+        with progress_bar(card.title) as bar:
+            results.append(
+                run_study(
+                    card.name,
+                    preset=preset,
+                    seed=seed,
+                    settings=settings or (),
+                    progress=bar,
+                    out=out,
+                )
+            )
+    command = shlex.join(
+        ["glasshouse", "run", *names, "--preset", preset, "--seed", str(seed)]
+        + [word for setting in settings or () for word in ("--set", setting)]
+    )
+    page = write_report(
+        results,
+        out,
+        title="; ".join(card.title for card in cards),
+        provenance=gather_provenance(command=command, started=started),
+    )
+    print_claims(results, json=json)
     talk(f"report: {shown_path(page)}")
     note_report(out, Notes(notebook, project))
-    if strict and not all(one.verdict.is_at_least_trend for one in result.findings.claims):
+    claims = [one for result in results for one in result.findings.claims]
+    if strict and not all(one.verdict.is_at_least_trend for one in claims):
         raise typer.Exit(1)
+
+
+def _refuse_muddle(names: Sequence[str], settings: Sequence[str] | None) -> None:
+    """Refuse what would not be clear of several studies.
+
+    Raises:
+        InputError: If one is named twice, or `--set` does not say whose field it means.
+    """
+    if len(set(names)) < len(names):
+        raise InputError(f"{' '.join(names)} names a study twice; name each once")
+    if settings and len(names) > 1:
+        raise InputError(
+            f"--set {settings[0]} does not say whose field it is; change settings of one study at "
+            "a time"
+        )
 
 
 def run_study(
