@@ -1,81 +1,78 @@
-"""Replies as tensors, and how likely a network finds them: computed in the same parts by policy and
-reference, so that the two agree to the last bit until the policy is changed.
+"""How likely a network finds replies: computed in the same parts by policy and reference, so that
+the two agree to the last bit until the policy is changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from glasshouse.align.judge import pad_right
+from glasshouse.align.policies.prefix import can_share, tree_features, tree_of, weights_of
 from glasshouse.align.policies.replies import Reply
+from glasshouse.models import Transformer
 from glasshouse.models.huggingface.as_is import AsIs
 from glasshouse.training.steps import autocast
 
-TOKENS_AT_ONCE = 8192
-"""Tokens, padding with them, that a network reads at a time."""
+TOKENS_AT_ONCE = 16_384
+"""Tokens that a network reads at a time: what they leave for the backward pass is in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyRows:
-    """Replies with their prompts, padded on the right; tokens of replies stand flush left."""
+    """Replies with their prompts; tokens of replies stand flush left, a row a reply."""
 
-    ids: Int[Tensor, "reply seq"]
-    """Prompt and reply."""
-    places: Int[Tensor, "reply token"]
-    """Place in `ids` from which each token of the reply is foretold; 0 where there is none."""
+    prompts: list[list[int]]
+    """Of each reply."""
+    replies: list[list[int]]
+    """Token ids of each."""
     tokens: Int[Tensor, "reply token"]
-    """The replies' tokens."""
+    """The same, padded on the right."""
     is_reply: Bool[Tensor, "reply token"]
-    """Where there is a token; its end is one."""
-    lengths: list[int]
-    """Tokens of prompt and reply together."""
+    """Where there is a token; the one that ends a reply counts."""
 
-    def parts(self, tokens: int = TOKENS_AT_ONCE) -> Iterator[list[int]]:
-        """Places of rows that are read together: of like length, `tokens` at most."""
-        part: list[int] = []
-        for place in sorted(range(len(self.lengths)), key=lambda row: self.lengths[row]):
-            if part and (len(part) + 1) * self.lengths[place] > tokens:
-                yield part
-                part = []
-            part.append(place)
-        yield part
+    def parts(self) -> list[list[int]]:
+        """Places of rows that are read together, neighbours with neighbours."""
+        parts: list[list[int]] = [[]]
+        tokens = 0
+        for place, (prompt, reply) in enumerate(zip(self.prompts, self.replies, strict=True)):
+            is_known = bool(parts[-1]) and self.prompts[parts[-1][-1]] is prompt
+            cost = len(reply) + (0 if is_known else len(prompt))
+            if parts[-1] and tokens + cost > TOKENS_AT_ONCE:
+                parts.append([])
+                tokens = 0
+            parts[-1].append(place)
+            tokens += cost
+        return parts
 
     def of(self, places: Sequence[int]) -> "ReplyRows":
         """Some rows, in as few columns as they need."""
-        rows = torch.tensor(places, device=self.ids.device)
-        lengths = [self.lengths[place] for place in places]
-        is_reply = self.is_reply[rows]
-        width = int(is_reply.sum(dim=1).max())
+        if len(places) == len(self.replies) and list(places) == list(range(len(places))):
+            return self
+        replies = [self.replies[place] for place in places]
+        rows = torch.tensor(places, device=self.tokens.device)
+        width = max(map(len, replies))
         return ReplyRows(
-            ids=self.ids[rows, : max(lengths)],
-            places=self.places[rows, :width],
+            prompts=[self.prompts[place] for place in places],
+            replies=replies,
             tokens=self.tokens[rows, :width],
-            is_reply=is_reply[:, :width],
-            lengths=lengths,
+            is_reply=self.is_reply[rows, :width],
         )
 
 
 def rows_of(replies: Sequence[Reply], device: torch.device) -> ReplyRows:
     """Put replies into tensors."""
-    lengths = [len(reply.prompt) + len(reply.ids) for reply in replies]
-    widest = max(len(reply.ids) for reply in replies)
-    ids = [
-        reply.whole + [0] * (max(lengths) - n) for reply, n in zip(replies, lengths, strict=True)
-    ]
-    tokens = [reply.ids + [0] * (widest - len(reply.ids)) for reply in replies]
-    sizes = torch.tensor([len(reply.ids) for reply in replies])
-    begins = torch.tensor([len(reply.prompt) - 1 for reply in replies])
-    numbers = torch.arange(widest)
-    is_reply = numbers < sizes[:, None]
+    tokens, lengths = pad_right([reply.ids for reply in replies])
+    is_reply = torch.arange(tokens.shape[1]) < lengths[:, None]
+    known: dict[tuple[int, ...], list[int]] = {}  # equal prompts become one list
     return ReplyRows(
-        ids=torch.tensor(ids, device=device),
-        places=torch.where(is_reply, begins[:, None] + numbers, 0).to(device),
-        tokens=torch.tensor(tokens, device=device),
+        prompts=[known.setdefault(tuple(reply.prompt), reply.prompt) for reply in replies],
+        replies=[reply.ids for reply in replies],
+        tokens=tokens.to(device),
         is_reply=is_reply.to(device),
-        lengths=lengths,
     )
 
 
@@ -99,26 +96,22 @@ def read(
     head: nn.Linear | None = None,
 ) -> Reading:
     """Read rows at once; logits are computed where a reply has a token, and nowhere else."""
-    where = rows.is_reply.nonzero(as_tuple=True)
-    places = rows.places[where]
-    inputs = rows.ids[:, :-1]  # nobody asks what follows the last token
-    with autocast(inputs.device, precision):
-        if isinstance(network, AsIs):
-            features, logits = None, network(inputs)[where[0], places]
-        else:
-            features = features_of(network, inputs)[where[0], places]
-            logits = network.get_submodule("unembed")(features)
-    logits = logits.float() / temperature if temperature != 1 else logits.float()
-    normaliser = logits.logsumexp(dim=1)
-    logprobs = logits.gather(1, rows.tokens[where][:, None])[:, 0] - normaliser
-    with torch.no_grad():
-        weights = (logits - normaliser[:, None]).exp_()
-        entropy = normaliser - torch.einsum("nv,nv->n", weights, logits)
+    features, logits = _features_and_logits(network, rows, precision)
+    if temperature != 1:
+        logits = logits / temperature
+    logprobs, entropy = token_logprobs(logits, rows.tokens[rows.is_reply])
     values = None
     if head is not None:
         assert features is not None
         values = _spread(head(features.float())[:, 0], rows)
     return Reading(_spread(logprobs, rows), _spread(entropy, rows), values)
+
+
+def read_values(
+    network: nn.Module, rows: ReplyRows, *, precision: Literal["fp32", "bf16"], head: nn.Linear
+) -> Float[Tensor, "reply token"]:
+    """What a network of its own expects before each token."""
+    return _spread(head(_features(network, rows, precision).float())[:, 0], rows)
 
 
 @torch.no_grad()
@@ -131,25 +124,105 @@ def read_all(
     head: nn.Linear | None = None,
 ) -> Reading:
     """Read all rows without gradients, a part at a time."""
-    shape = rows.is_reply.shape
-    empty = [torch.zeros(shape, device=rows.ids.device) for _ in range(3)]
+    found: list[Tensor | None] = [torch.zeros_like(rows.is_reply, dtype=torch.float32), None, None]
+    found[1] = torch.zeros_like(rows.is_reply, dtype=torch.float32)
+    if head is not None:
+        found[2] = torch.zeros_like(rows.is_reply, dtype=torch.float32)
     for places in rows.parts():
         part = rows.of(places)
-        found = read(network, part, temperature=temperature, precision=precision, head=head)
-        width = part.is_reply.shape[1]
-        for whole, own in zip(empty, found, strict=True):
-            if own is not None:
-                whole[places, :width] = own
-    return Reading(empty[0], empty[1], empty[2] if head is not None else None)
+        own = read(network, part, temperature=temperature, precision=precision, head=head)
+        for whole, values in zip(found, own, strict=True):
+            if whole is not None and values is not None:
+                whole[places, : values.shape[1]] = values
+    logprobs, entropy, values = found
+    assert logprobs is not None
+    assert entropy is not None
+    return Reading(logprobs, entropy, values)
 
 
-def features_of(network: nn.Module, ids: Int[Tensor, "batch seq"]) -> Float[Tensor, "batch seq d"]:
-    """Features of our Transformer."""
-    features = getattr(network, "features")  # noqa: B009  # pyright cannot see it on a Module
-    return features(ids)
+def _features_and_logits(
+    network: nn.Module, rows: ReplyRows, precision: Literal["fp32", "bf16"]
+) -> tuple[Float[Tensor, "drawn d_model"] | None, Float[Tensor, "drawn vocab"]]:
+    """Where each token of each reply is foretold: features, where there are any, and logits.
+
+    The last product is in the precision of the weights even where others are in bf16: logits about
+    10 have an error of 0.03 there, and differences of log-probabilities are smaller than that.
+    """
+    if isinstance(network, AsIs):
+        ids, where = _padded(rows)
+        with autocast(ids.device, precision):
+            return None, network(ids)[where].float()
+    features = _features(network, rows, precision)
+    assert isinstance(network, Transformer)
+    return features, network.unembed(features.to(network.embed.weight.dtype)).float()
 
 
-def _spread(values: Float[Tensor, " found"], rows: ReplyRows) -> Float[Tensor, "reply token"]:
+def _features(
+    network: nn.Module, rows: ReplyRows, precision: Literal["fp32", "bf16"]
+) -> Float[Tensor, "drawn d_model"]:
+    assert isinstance(network, Transformer)
+    if can_share(network):
+        tree = tree_of(rows.prompts, rows.replies, rows.tokens.device)
+        return tree_features(network, tree, weights_of(network, precision))[tree.sources]
+    ids, where = _padded(rows)
+    with autocast(ids.device, precision):
+        return network.features(ids)[where]
+
+
+def _padded(
+    rows: ReplyRows,
+) -> tuple[Int[Tensor, "reply seq"], tuple[Int[Tensor, " drawn"], Int[Tensor, " drawn"]]]:
+    """Prompts and replies padded on the right, and where each token of a reply is foretold."""
+    both = zip(rows.prompts, rows.replies, strict=True)
+    ids, _ = pad_right([prompt + reply[:-1] for prompt, reply in both])
+    row, column = rows.is_reply.nonzero(as_tuple=True)
+    begins = torch.tensor([len(prompt) - 1 for prompt in rows.prompts], device=row.device)
+    return ids.to(row.device), (row, begins[row] + column)
+
+
+class _TokenLogprobs(torch.autograd.Function):
+    """Log-probability of one token a row, and the row's entropy: one exponential for all.
+
+    The gradient is a softmax less one where the token is; the softmax that gave the entropy is kept
+    and made into it in place.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Float[Tensor, "drawn vocab"], tokens: Int[Tensor, " drawn"]
+    ) -> tuple[Float[Tensor, " drawn"], Float[Tensor, " drawn"]]:
+        top = logits.amax(dim=1, keepdim=True)
+        weights = (logits - top).exp_()
+        total = weights.sum(dim=1, keepdim=True)
+        weights /= total
+        normaliser = top + total.log()
+        logprobs = logits.gather(1, tokens[:, None]) - normaliser
+        expected = torch.linalg.vecdot(weights, logits)
+        ctx.save_for_backward(weights, tokens)
+        entropy = normaliser[:, 0] - expected
+        ctx.mark_non_differentiable(entropy)
+        return logprobs[:, 0], entropy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        weights, tokens = ctx.saved_tensors
+        gradient = gradients[0][:, None]
+        by_logit = weights * -gradient
+        by_logit.scatter_add_(1, tokens[:, None], gradient)
+        return by_logit, None
+
+
+def token_logprobs(
+    logits: Float[Tensor, "drawn vocab"], tokens: Int[Tensor, " drawn"]
+) -> tuple[Float[Tensor, " drawn"], Float[Tensor, " drawn"]]:
+    """Log-probability of each token under its row of logits, and the row's entropy; in nats.
+
+    Gradients reach the log-probability alone.
+    """
+    logprobs, entropy = _TokenLogprobs.apply(logits, tokens)  # pyright: ignore[reportGeneralTypeIssues]
+    return logprobs, entropy
+
+
+def _spread(values: Float[Tensor, " drawn"], rows: ReplyRows) -> Float[Tensor, "reply token"]:
     """Put values of tokens back where their tokens are."""
-    whole = values.new_zeros(rows.is_reply.shape)
-    return whole.masked_scatter(rows.is_reply, values)
+    return values.new_zeros(rows.is_reply.shape).masked_scatter(rows.is_reply, values)

@@ -9,12 +9,16 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from glasshouse.align.policies.growing import Growing, SharedPrompts
+from glasshouse.align.policies.prefix import Numbers, can_share
 from glasshouse.align.policies.replies import Reply
 from glasshouse.errors import InputError
-from glasshouse.models import LanguageModel
+from glasshouse.models import LanguageModel, Transformer
 from glasshouse.models.generate import CachedReading, check_prompts, pad_left
 from glasshouse.models.huggingface.as_is import AsIs, AsIsReading
 from glasshouse.models.sampling import LARGEST_UNIFORM, draw
+from glasshouse.training.config import Precision
+from glasshouse.training.decisions import multiplies_bf16_fast
 
 
 @torch.no_grad()
@@ -26,6 +30,7 @@ def sample_replies(
     temperature: float = 1.0,
     stop_ids: Sequence[int],
     seed: int,
+    precision: Precision = "auto",
 ) -> list[Reply]:
     """Draw one reply to each prompt.
 
@@ -40,6 +45,7 @@ def sample_replies(
             likeliest token, and log-probabilities are then the model's own.
         stop_ids: Tokens that end a reply; none: every reply is cut off.
         seed: Names what is drawn.
+        precision: Of products. `auto`: bf16 where it is built in.
 
     Raises:
         InputError: If there is no prompt, one is empty, too long or of another vocabulary, or a
@@ -57,12 +63,7 @@ def sample_replies(
     # A column a token, so that a row's chance does not change when more tokens are allowed.
     uniforms = torch.rand(most, len(prompts), generator=chance, dtype=torch.float64).T
     uniforms = uniforms.clamp(max=LARGEST_UNIFORM).to(device)
-    ids, starts = pad_left(prompts, device)
-    reading = (
-        AsIsReading(network, ids, starts)
-        if isinstance(network, AsIs)
-        else CachedReading(network, ids, starts, num_new=most)
-    )
+    reading = _reading(network, prompts, most, settled(precision, device))
     stops = torch.tensor(list(stop_ids), device=device)
     tokens = torch.zeros(len(prompts), most, dtype=torch.long, device=device)
     logprobs = torch.zeros(len(prompts), most, device=device)
@@ -94,6 +95,25 @@ def sample_replies(
         )
         for prompt, row, row_logprobs, length, is_ended in grown
     ]
+
+
+def _reading(
+    network: Transformer | AsIs, prompts: Sequence[Sequence[int]], num_new: int, numbers: Numbers
+) -> Growing:
+    """What reads on token by token, in the way that suits the network."""
+    if isinstance(network, Transformer) and can_share(network):
+        return SharedPrompts(network, prompts, num_new=num_new, numbers=numbers)
+    ids, starts = pad_left(prompts, next(network.parameters()).device)
+    if isinstance(network, AsIs):
+        return AsIsReading(network, ids, starts)
+    return CachedReading(network, ids, starts, num_new=num_new)
+
+
+def settled(precision: Precision, device: torch.device) -> Numbers:
+    """What `auto` means on a device."""
+    if precision != "auto":
+        return precision
+    return "bf16" if multiplies_bf16_fast(device) else "fp32"
 
 
 _KEPT_SHARE = 0.75

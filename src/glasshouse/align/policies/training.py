@@ -15,16 +15,15 @@ from torch import Tensor
 from glasshouse.align.divergence import k1, k3
 from glasshouse.align.judge import PreferenceModel
 from glasshouse.align.policies.config import PolicyConfig
-from glasshouse.align.policies.reading import Reading, read_all, rows_of
+from glasshouse.align.policies.reading import Reading, ReplyRows, read_all, rows_of
 from glasshouse.align.policies.replies import Reply, Reward, Watch
 from glasshouse.align.policies.rewards import JudgeReward
-from glasshouse.align.policies.sampling import sample_replies
+from glasshouse.align.policies.sampling import sample_replies, settled
 from glasshouse.align.policies.step import PolicyStep, Stop
 from glasshouse.align.policies.update import Judged, Learner, advantages_of, update
 from glasshouse.align.policies.values import make_values
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
-from glasshouse.training.decisions import multiplies_bf16_fast
 from glasshouse.training.optimizer import make_optimizer, set_learning_rate
 from glasshouse.training.schedule import learning_rate
 
@@ -107,15 +106,12 @@ def _start(
     reference.network.eval()
     device = next(policy.network.parameters()).device
     values = make_values(policy, config, values_from)
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if multiplies_bf16_fast(device) else "fp32"
     learner = Learner(
         network=policy.network,
         optimizer=make_optimizer(policy.network, config.optimizer),
         values=values,
         value_optimizer=None if values is None else make_optimizer(values, config.optimizer),
-        precision=precision,
+        precision=settled(config.precision, device),
     )
     stops = [] if stop is None else [stop] if callable(stop) else list(stop)
     return _Job(
@@ -195,6 +191,7 @@ def _sample(job: _Job, number: int, *, purpose: int = 0) -> list[Reply]:
         temperature=config.temperature,
         stop_ids=job.stop_ids,
         seed=int(seed),
+        precision=job.learner.precision,
     )
 
 
@@ -287,7 +284,7 @@ def _advance(job: _Job, scale: RewardScale, number: int) -> PolicyStep:
     )
 
 
-def _readings(job: _Job, rows) -> tuple[Reading, Float[Tensor, "reply token"]]:
+def _readings(job: _Job, rows: ReplyRows) -> tuple[Reading, Float[Tensor, "reply token"]]:
     """What policy and reference make of the replies, and for ppo what was expected."""
     config, learner = job.config, job.learner
     values = learner.values

@@ -17,7 +17,7 @@ from glasshouse.align.advantages import (
 )
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.policies.config import PolicyConfig
-from glasshouse.align.policies.reading import Reading, ReplyRows, read
+from glasshouse.align.policies.reading import Reading, ReplyRows, read, read_values
 from glasshouse.align.policies.values import ValueModel
 from glasshouse.errors import InputError
 from glasshouse.training.steps import clip_gradients
@@ -153,7 +153,7 @@ def update(learner: Learner, judged: Judged, config: PolicyConfig, *, step: int)
 
 def _minibatches(judged: Judged, config: PolicyConfig, step: int) -> Iterator[list[int]]:
     """Places of replies, dealt out anew in every epoch."""
-    count = len(judged.rows.lengths)
+    count = len(judged.rows.replies)
     for epoch in range(config.update.epochs):
         if config.update.minibatches == 1:
             yield list(range(count))
@@ -222,14 +222,12 @@ def _losses(
         values = new.values
         if values is None:
             assert learner.values.network is not None
-            values = read(
+            values = read_values(
                 learner.values.network,
                 rows,
-                temperature=1.0,
                 precision=learner.precision,
                 head=learner.values.head,
-            ).values
-            assert values is not None
+            )
         worst = clipped_value_loss(
             values, own(judged.old.values), own(judged.targets), clip=config.values.clip
         )
