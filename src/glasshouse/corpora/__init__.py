@@ -1,0 +1,35 @@
+"""Sequences to grow on whose entropy is known, and images, captions and problems as sequences.
+
+A scaling law with a constant says what the best model of any size would lose. Where a generator
+knows its own entropy that constant is known too, and the fit can be checked against it.
+
+- `domain`: what every source of sequences offers, and how its entropy is measured
+- `chains`: Markov chains of any order; `quanta`: many small tasks of uneven use
+- `fields`: images of a random process, drawn pixel by pixel; `labelled`: the same with a label
+- `digits`: scans of handwritten digits; `scenes`: drawn scenes and what is said of them
+- `problems`: sums, and sums told as stories
+"""
+
+from glasshouse.corpora.chains import MarkovChain
+from glasshouse.corpora.digits import Digits
+from glasshouse.corpora.domain import Domain, Drawn, Entropy, measure_entropy
+from glasshouse.corpora.fields import Field
+from glasshouse.corpora.labelled import LabelledField
+from glasshouse.corpora.problems import Sums, WordProblems
+from glasshouse.corpora.quanta import Quanta
+from glasshouse.corpora.scenes import Scenes
+
+__all__ = [
+    "Digits",
+    "Domain",
+    "Drawn",
+    "Entropy",
+    "Field",
+    "LabelledField",
+    "MarkovChain",
+    "Quanta",
+    "Scenes",
+    "Sums",
+    "WordProblems",
+    "measure_entropy",
+]
