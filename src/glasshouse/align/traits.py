@@ -117,7 +117,7 @@ def win_rate_of(
     traits = np.array([item.trait for item in items])
     return WinRate(
         rate=float(np.nanmean([plain, turned])),
-        interval=_over_units(wins, items, seed=seed),
+        interval=interval_over_units(wins, items, seed=seed),
         plain=plain,
         reversed=turned,
         by_trait={
@@ -134,17 +134,26 @@ def wins_of(margins: Float[Tensor, " pair"]) -> Float[np.ndarray, " pair"]:
     return (sign + 1) / 2
 
 
-def _over_units(
-    wins: Float[np.ndarray, " pair"], items: Sequence[PersonaItem], *, seed: int
+def interval_over_units(
+    values: Float[np.ndarray, " pair"], items: Sequence[PersonaItem], *, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of the rate with the units of each half drawn anew."""
+    """95 % interval of the mean of both halves' means, with the units of each half drawn anew.
+
+    Args:
+        values: One an item: wins, or the difference of two judges' wins.
+        items: What they are of.
+        seed: Of the resamples.
+
+    Returns:
+        Low and high end; NaN where a half has one unit only, so that no spread can be known.
+    """
     chance = np.random.default_rng([seed, 2310])
     draws: list[np.ndarray] = []
     for is_reversed in (False, True):
         units: dict[str, list[float]] = {}
-        for win, item in zip(wins, items, strict=True):
+        for value, item in zip(values, items, strict=True):
             if item.is_reversed == is_reversed:
-                units.setdefault(item.unit, []).append(float(win))
+                units.setdefault(item.unit, []).append(float(value))
         if not units:
             continue
         if len(units) < 2:

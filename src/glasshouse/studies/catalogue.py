@@ -116,6 +116,54 @@ _CARDS = (
         },
         where="glasshouse.studies.scaling_monosemanticity:STUDY",
     ),
+    StudyCard(
+        name="general-assistant",
+        title="A general language assistant",
+        paper=Paper(
+            citation='Askell et al. 2021, "A General Language Assistant as a Laboratory for '
+            'Alignment"',
+            arxiv="2112.00861",
+        ),
+        summary="What do a prompt, its distillation, and judges of several kinds make of a model, "
+        "where the better reply is known?",
+        presets={
+            "small": "2 CPU cores, about 7 minutes beside growing the bases",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.general_assistant:STUDY",
+    ),
+    StudyCard(
+        name="specific-vs-general",
+        title="Specific and general principles for Constitutional AI",
+        paper=Paper(
+            citation='Kundu et al. 2023, "Specific versus General Principles for Constitutional '
+            'AI"',
+            arxiv="2310.13798",
+        ),
+        summary="Does it take principles that name each risky trait, or is it enough to ask what "
+        "is good for people?",
+        presets={
+            "small": "2 CPU cores, about 6 minutes beyond the shared bases",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.specific_vs_general:STUDY",
+    ),
+    StudyCard(
+        name="rlhf",
+        title="A helpful and harmless assistant, with RLHF",
+        paper=Paper(
+            citation='Bai et al. 2022, "Training a Helpful and Harmless Assistant with '
+            'Reinforcement Learning from Human Feedback"',
+            arxiv="2204.05862",
+        ),
+        summary="What do people's comparisons teach a judge, what does the judge teach a policy, "
+        "and when does the reward rise while what it stands for falls?",
+        presets={
+            "small": "one CPU core, about 9 minutes",
+            "paper": "one GPU, about a day",
+        },
+        where="glasshouse.studies.rlhf:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}

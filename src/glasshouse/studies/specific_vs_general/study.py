@@ -1,0 +1,41 @@
+"""The study itself: measure everything with one seed, judge every claim, write chapters."""
+
+from pathlib import Path
+
+from glasshouse.studies.catalogue import STUDIES
+from glasshouse.studies.claims import ClaimResult, tally
+from glasshouse.studies.specific_vs_general.config import SpecificConfig, paper, small
+from glasshouse.studies.specific_vs_general.evidence import judge_all
+from glasshouse.studies.specific_vs_general.figures import harm_chapter, trait_chapter
+from glasshouse.studies.specific_vs_general.measure import measure
+from glasshouse.studies.specific_vs_general.policy_figures import policy_chapter
+from glasshouse.studies.study import Findings, Progress, Study
+
+
+def run(
+    config: SpecificConfig, *, seed: int, progress: Progress, workspace: Path | None = None
+) -> Findings:
+    """Measure and judge; base models come from the shared cache, nothing is kept in a workspace."""
+    found = measure(config, seed=seed, progress=progress)
+    claims = judge_all(found)
+    return Findings(
+        claims=tuple(claims),
+        sections=(trait_chapter(found), harm_chapter(found), policy_chapter(found)),
+        headline=_headline(claims),
+    )
+
+
+def _headline(claims: list[ClaimResult]) -> str:
+    return (
+        "A judge that is only asked what is good for people, and has read what deeds do to them, "
+        f"can stand in for principles that name each trait: of {len(claims)} claims, "
+        f"{tally(claims)}."
+    )
+
+
+STUDY = Study(
+    card=STUDIES["specific-vs-general"],
+    presets={"small": small, "paper": paper},
+    run=run,
+)
+"""Specific versus General Principles for Constitutional AI, as one command."""
