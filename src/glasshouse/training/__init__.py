@@ -5,6 +5,7 @@
 - `toy_world`: a model grown on the toy world (`start_world_run`, `train_on_world`)
 - `config`, `schedule`, `optimizer`: what a run is, as values
 - `shards`, `batches`: documents as tokens on disk, and the windows read from them in what order
+- `domains`: sequences that are drawn while they are needed
 - `packing`: rows of whole documents, which share them without seeing each other
 - `steps`, `held_out`: one optimizer step; held-out loss by kind of document
 - `run_folder`, `metrics`, `checkpoint`: run.json, metrics.jsonl, and saving what resumes exactly
@@ -16,6 +17,7 @@ from glasshouse.training.batches import Batch, BatchSource, shuffled_windows
 from glasshouse.training.config import CheckpointConfig, TrainConfig
 from glasshouse.training.decisions import Decisions, decide
 from glasshouse.training.distributed import current_processes, joined_processes
+from glasshouse.training.domains import domain_batches
 from glasshouse.training.held_out import held_out_losses
 from glasshouse.training.loop import continue_run, train
 from glasshouse.training.metrics import StepResult, best_held_out
@@ -50,6 +52,7 @@ __all__ = [
     "continue_run",
     "current_processes",
     "decide",
+    "domain_batches",
     "exposure_ledger",
     "held_out_losses",
     "joined_processes",
