@@ -87,7 +87,9 @@ class PreferenceModel(nn.Module):
         if dialogue[-1].role != "assistant":
             raise InputError("what is scored is a reply; the dialogue ends with none")
         found = self.layout(dialogue)
-        reply = len(found.ids) - len(self.layout(dialogue[:-1], opens_reply=True).ids)
+        reply = next(  # the last run of the assistant's tokens; a speaker's mark parts it
+            (run for run, own in enumerate(reversed(found.is_reply)) if not own), len(found.ids)
+        )
         if reply >= self.context:
             raise InputError(
                 f"the reply has {reply} tokens and the context holds {self.context}; nothing of "
