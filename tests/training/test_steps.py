@@ -70,6 +70,18 @@ class TestAccumulateGradients:
         assert loss == 0
         assert all(grad.abs().max() == 0 for grad in grads)
 
+    def test_needs_no_logits_where_nothing_counts(self):
+        """The same loss and gradients from the targets that count, and some that weigh nothing."""
+        mask = (torch.arange(CONTEXT) % 3 == 0).float().expand(4, CONTEXT)
+        batch = make_batch(4, mask=mask)
+        loss, grads = gradients([batch])
+        network = make_model().network
+        program = SummedLoss(network, "fp32", most_targets=int(mask.sum()) + 2)
+        found = accumulate_gradients(program, [batch], Processes())
+        assert found.item() == pytest.approx(loss, rel=1e-6)
+        for parameter, grad in zip(network.parameters(), grads, strict=True):
+            torch.testing.assert_close(parameter.grad, grad, atol=1e-6, rtol=1e-5)
+
     def test_multiplies_in_bf16_when_told(self):
         """The loss is near float32's and not equal to it; gradients stay float32."""
         network = make_model().network

@@ -34,7 +34,7 @@ from glasshouse.training import (
 from glasshouse.training.config import Compile, Precision
 from glasshouse.training.held_out import document_loss
 from glasshouse.training.loop import HeldOut, documents_of
-from glasshouse.training.packing import DocumentRows
+from glasshouse.training.packing import DocumentRows, row_width
 
 Packing = Literal["auto", "yes", "no"]
 
@@ -48,7 +48,8 @@ class SftConfig:
     batch_tokens: int = 2048
     """Tokens a step, padding included: rows of a batch times tokens of a row, at least one row."""
     context: int | None = None
-    """Tokens of a row; None: the model's context, or the longest dialogue if each has its row."""
+    """Tokens of a row; None: as many as cost least, from the longest dialogue's to the model's
+    context."""
     packing: Packing = "auto"
     """Whether dialogues share rows. `auto`: where the network can part them, as ours can."""
     accumulate: int = 1
@@ -278,6 +279,9 @@ def _shape(
         )
     if not is_packed:
         context = longest
+    elif config.context is None:
+        lengths = [tokens_read(one) for one in rendered]
+        context = row_width(lengths, limit, d_model=model.network.config.d_model)
     batch = max(1, config.batch_tokens // context // config.accumulate) * config.accumulate
     return context, batch, is_packed
 

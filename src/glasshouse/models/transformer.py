@@ -17,7 +17,7 @@ from glasshouse.dataflow import named
 from glasshouse.errors import InputError
 from glasshouse.models.cache import Count, KeyValueCache
 from glasshouse.models.config import MlpConfig, TransformerConfig
-from glasshouse.models.layout import AttentionKernel, Layout, lay_out, refuse_longer
+from glasshouse.models.layout import AttentionKernel, Layout, kernel_for, lay_out, refuse_longer
 from glasshouse.models.parts import make_embedding, make_norm, make_rms_norm, make_unembedding
 from glasshouse.models.rotary import rotate
 
@@ -331,6 +331,7 @@ class Transformer(nn.Module):
             starts, first = cache.starts, cache.used
             cache.take_slots(ids.shape[1])
         kernel = self.kernel if self.config.attention.score_cap is None else "explicit"
+        kernel = kernel_for(kernel, ids, is_packed=segments is not None)
         layouts = {
             is_local: lay_out(
                 ids,

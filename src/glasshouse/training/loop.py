@@ -224,7 +224,10 @@ def _micro_batches(job: _Job, step: int) -> list[Batch]:
 
 def _program(job: _Job, decisions: Decisions, device: torch.device) -> nn.Module:
     """The network with its loss: as it is, or compiled; shared out among several processes."""
-    program: nn.Module = SummedLoss(job.network, decisions.precision)
+    most = None
+    if isinstance(job.data, DocumentRows):
+        most = job.data.most_targets(job.processes.share(job.config))
+    program: nn.Module = SummedLoss(job.network, decisions.precision, most_targets=most)
     if decisions.compiled:
         program = _compiled(
             program, to_device(job.data(0, job.processes.share(job.config)), device)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from glasshouse.models import Transformer
 from glasshouse.training.batches import Batch
 from glasshouse.training.distributed import Processes
 
@@ -23,12 +24,26 @@ def token_losses(
 
 
 class SummedLoss(nn.Module):
-    """A network together with its loss, so that both are compiled, or shared out, as one."""
+    """A network together with its loss, so that both are compiled, or shared out, as one.
 
-    def __init__(self, network: nn.Module, precision: Literal["fp32", "bf16"]) -> None:
+    Args:
+        network: Token ids to logits.
+        precision: Of the forward pass.
+        most_targets: No more targets than these count in any batch; logits of the others are not
+            computed, where the network is ours. None: all may count.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        precision: Literal["fp32", "bf16"],
+        *,
+        most_targets: int | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.precision: Literal["fp32", "bf16"] = precision
+        self.most_targets = most_targets if isinstance(network, Transformer) else None
 
     def forward(
         self,
@@ -39,13 +54,30 @@ class SummedLoss(nn.Module):
     ) -> Float[Tensor, ""]:
         """The loss in nats summed over the targets, each weighted by its mask."""
         with autocast(inputs.device, self.precision):
-            if segments is None:
-                logits = self.network(inputs)
-            else:
-                logits = self.network(inputs, segments=segments)
+            if mask is not None and self.most_targets is not None:
+                return self._of_counted(inputs, targets, mask, segments)
+            own = {} if segments is None else {"segments": segments}
+            logits = self.network(inputs, **own)
         if mask is None:
             return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
         return (token_losses(logits.float(), targets) * mask).sum()
+
+    def _of_counted(
+        self,
+        inputs: Int[Tensor, "batch seq"],
+        targets: Int[Tensor, "batch seq"],
+        mask: Float[Tensor, "batch seq"],
+        segments: Int[Tensor, "batch seq"] | None,
+    ) -> Float[Tensor, ""]:
+        """The same from the features of the targets that count, and a few that weigh nothing."""
+        assert isinstance(self.network, Transformer)
+        assert self.most_targets is not None
+        features = self.network.features(inputs, segments=segments).flatten(0, 1)
+        count = min(self.most_targets, mask.numel())
+        weight, places = mask.flatten().topk(count, sorted=False)
+        logits = self.network.unembed(features[places]).float()
+        losses = F.cross_entropy(logits, targets.flatten()[places], reduction="none")
+        return (losses * weight).sum()
 
 
 def autocast(device: torch.device, precision: Literal["fp32", "bf16"]):
