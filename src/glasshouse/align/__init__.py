@@ -3,7 +3,11 @@
 - `dialogues`: turns, the layouts in which models read them, and whose every token is
 - `comparisons`: which of two replies was preferred, from files and back
 - `comparison_files`, `dialogue_files`: shapes that others publish; `templates`: layouts by name
-- `judge`: preference models; `judge_training`: an iterator of steps over comparisons
+- `prompts`: example dialogues in front of a request; `scoring`: replies by how likely they are
+- `distillation`: a student without a prompt; `distillation_store`: what its teacher said
+- `judge`: preference models; `judge_training`: four objectives over the same comparisons
+- `judge_pretraining`: votes and binarised pairs; `judge_ensemble`: several judges as one;
+  `judge_controls`: what judges go by, length or place
 - `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
 - `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
 - `best_of`: the best of n samples, what it is worth and costs, and learning from it
@@ -85,6 +89,18 @@ from glasshouse.align.dialogues import (
     word_layout,
 )
 from glasshouse.align.direct import DpoConfig, DpoStep, reply_logprobs, train_dpo
+from glasshouse.align.distillation import (
+    DistillationConfig,
+    DistillationStep,
+    gap_closed,
+    mean_divergence,
+    train_student,
+)
+from glasshouse.align.distillation_store import (
+    TeacherStore,
+    open_store,
+    store_teacher,
+)
 from glasshouse.align.divergence import best_of_n_kl, k1, k3
 from glasshouse.align.elo import Elo, fit_elo, win_fraction
 from glasshouse.align.feedback import (
@@ -108,6 +124,22 @@ from glasshouse.align.judge import (
     load_preference_model,
     save_preference_model,
 )
+from glasshouse.align.judge_controls import (
+    LengthBias,
+    PositionBias,
+    length_bias,
+    position_bias,
+)
+from glasshouse.align.judge_ensemble import (
+    Ensemble,
+    Judge,
+    centred,
+)
+from glasshouse.align.judge_pretraining import (
+    binarised,
+    vote_grade,
+    voted_comparisons,
+)
 from glasshouse.align.judge_training import JudgeStep, JudgeTrainingConfig, train_judge
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.online import (
@@ -126,6 +158,14 @@ from glasshouse.align.preferences import (
     score_loss,
     soft_ranked_loss,
 )
+from glasshouse.align.prompts import (
+    STYLES,
+    Prefix,
+    as_long_as,
+    behind,
+    fitting_examples,
+    make_prefix,
+)
 from glasshouse.align.revision import (
     CHAIN_LAYOUTS,
     Chain,
@@ -138,6 +178,13 @@ from glasshouse.align.revision import (
     sl_dialogues,
     word_chain_layout,
     write_chains,
+)
+from glasshouse.align.scoring import (
+    ReplyScores,
+    by_group,
+    pairs_right,
+    reply_margins,
+    score_replies,
 )
 from glasshouse.align.supervised import (
     SftConfig,
@@ -176,6 +223,7 @@ __all__ = [
     "JUDGE_LAYOUTS",
     "LAYOUTS",
     "LAYOUT_NAMES",
+    "STYLES",
     "Agreement",
     "BestReply",
     "Calibration",
@@ -185,27 +233,35 @@ __all__ = [
     "Comparison",
     "Constitution",
     "Dialogue",
+    "DistillationConfig",
+    "DistillationStep",
     "DpoConfig",
     "DpoStep",
     "Duel",
     "Elo",
+    "Ensemble",
     "ExpertConfig",
     "ExpertRound",
     "Feedback",
     "Fitted",
     "Interface",
+    "Judge",
     "JudgeLayout",
     "JudgeStep",
     "JudgeTrainingConfig",
     "Judgement",
     "Layout",
+    "LengthBias",
     "Measure",
+    "PositionBias",
     "PreferenceModel",
+    "Prefix",
     "Principle",
     "Question",
     "Referee",
     "RelativeMahalanobis",
     "Rendered",
+    "ReplyScores",
     "RevisionConfig",
     "RevisionRound",
     "Round",
@@ -216,14 +272,20 @@ __all__ = [
     "SftStep",
     "Standings",
     "TaxReport",
+    "TeacherStore",
     "Turn",
     "Writer",
     "accuracy_by_threshold",
     "agreement",
+    "as_long_as",
+    "behind",
     "best_of_n",
     "best_of_n_kl",
+    "binarised",
     "binary_loss",
+    "by_group",
     "calibrate",
+    "centred",
     "clipped_policy_loss",
     "clipped_value_loss",
     "collect",
@@ -242,6 +304,8 @@ __all__ = [
     "fit_elo",
     "fit_ordinary",
     "fits_judge",
+    "fitting_examples",
+    "gap_closed",
     "generalised_advantages",
     "gold_referee",
     "group_advantages",
@@ -255,14 +319,20 @@ __all__ = [
     "layer_activations",
     "layout_named",
     "leave_one_out_advantages",
+    "length_bias",
     "letter_judge_layout",
     "load_preference_model",
+    "make_prefix",
     "matched_by_margin",
+    "mean_divergence",
     "model_writer",
     "next_token_measure",
+    "open_store",
+    "pairs_right",
     "parse_human_assistant",
     "persona_writer",
     "plan_sft",
+    "position_bias",
     "preference_referee",
     "preferred",
     "ranked_loss",
@@ -271,24 +341,30 @@ __all__ = [
     "read_constitution",
     "read_duels",
     "reply_logprobs",
+    "reply_margins",
     "revise",
     "rightness",
     "round_robin",
     "run_rounds",
     "save_preference_model",
     "score_loss",
+    "score_replies",
     "sl_dialogues",
     "soft_ranked_loss",
     "split_comparisons",
     "split_dialogues",
     "standings",
     "start_sft_run",
+    "store_teacher",
     "tax_report",
     "template_layout",
     "tied_best_of_n_kl",
     "train_dpo",
     "train_judge",
     "train_sft",
+    "train_student",
+    "vote_grade",
+    "voted_comparisons",
     "whitened",
     "win_fraction",
     "word_chain_layout",
