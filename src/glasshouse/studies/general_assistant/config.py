@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from glasshouse.align.distillation import DistillationConfig
 from glasshouse.align.judge_training import JudgeTrainingConfig
 from glasshouse.errors import InputError
+from glasshouse.studies.zoo import STEPS
 from glasshouse.training import ScheduleConfig
 from glasshouse.training.toy_world import SIZES
 
@@ -101,7 +102,7 @@ class GeneralAssistantConfig:
 
     sizes: tuple[str, ...] = ("nano", "tiny", "mini")
     """Bases, from the smallest; the middle one is distilled."""
-    base_steps: int = 1_500
+    base_steps: int = STEPS
     """Steps that a base grows for; bases are shared by studies and kept."""
     prompting: PromptingConfig = field(default_factory=PromptingConfig)
     """Prompts."""
