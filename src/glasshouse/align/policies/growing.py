@@ -188,14 +188,14 @@ class SharedPrompts:
             to_prompt = to_prompt.unflatten(0, (groups, kv_heads)).masked_fill(hidden, -torch.inf)
             to_prompt = to_prompt.flatten(0, 1)
         keys, values = own[:, :, :, :, : now + 1].flatten(1, 3)
-        q = q.view(len(keys), -1, d_head)
+        q = q.reshape(len(keys), -1, d_head)
         to_own = q @ keys.transpose(1, 2)
-        scores = torch.cat([to_prompt.view(len(keys), -1, slots), to_own], dim=2)
+        scores = torch.cat([to_prompt.reshape(len(keys), -1, slots), to_own], dim=2)
         pattern = scores.softmax(dim=2)
         on_prompt = pattern[:, :, :slots].reshape(groups * kv_heads, -1, slots)
-        z = (on_prompt @ prompts[1].flatten(0, 1)).view(len(keys), -1, d_head)
+        z = (on_prompt @ prompts[1].flatten(0, 1)).reshape(len(keys), -1, d_head)
         z = torch.baddbmm(z, pattern[:, :, slots:], values)
-        return z.view(groups, kv_heads, each, -1).transpose(1, 2).reshape(groups * each, -1)
+        return z.reshape(groups, kv_heads, each, -1).transpose(1, 2).reshape(groups * each, -1)
 
     def keep(self, rows: Int[Tensor, " row"]) -> None:
         """Go on with some rows only, as closely packed as prompts allow."""

@@ -5,9 +5,10 @@ alone sees rows. The numbers are the network's own: its weights, joined anew at 
 that gradients reach them. `can_share` says for which networks this is right.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,14 +19,13 @@ from glasshouse.models import Transformer
 from glasshouse.models.decode import (
     PackedLayer,
     PackedMlp,
-    feed_forward,
     is_plain,
     join_by_key_head,
     normed,
     plain_attention,
 )
 from glasshouse.models.rotary import Turn, rotary_turn, rotate
-from glasshouse.models.transformer import Attention, Block, Mlp
+from glasshouse.models.transformer import Attention, Block, Mlp, bend
 
 Numbers = Literal["fp32", "bf16"]
 
@@ -244,6 +244,39 @@ def moved(
         return resid_mid
     read = normed(layer.mlp_norm, x if is_parallel else resid_mid)
     return resid_mid + feed_forward(layer.mlp, read.to(z.dtype))
+
+
+class _Gelu(torch.autograd.Function):
+    """GELU's tanh approximation by (1 + tanh y) / 2 = sigmoid(2y), in bf16 and with a gradient:
+    torch's own takes nearly twice the time on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Float[Tensor, "token d_mlp"]) -> Float[Tensor, "token d_mlp"]:
+        ctx.save_for_backward(x)
+        slope = x.new_tensor(_SLOPE)
+        return torch.addcmul(slope, x, x, value=_SLOPE * 0.044715).mul_(x).sigmoid_().mul_(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.gelu_backward(gradients[0], x, approximate="tanh")
+
+
+_SLOPE = 2 * math.sqrt(2 / math.pi)
+
+
+def feed_forward(mlp: PackedMlp, x: Float[Tensor, "token d_model"]) -> Float[Tensor, "token d"]:
+    """Map x up, bend it, map it down; the same numbers with and without gradients."""
+    post = mapped(x, mlp.up, mlp.up_bias)
+    if mlp.gate is not None:
+        post = post * bend(mapped(x, mlp.gate, mlp.gate_bias), mlp.activation)
+    elif mlp.activation == "gelu_tanh" and x.is_cpu:
+        post = _Gelu.apply(post)
+        assert isinstance(post, Tensor)
+    else:
+        post = bend(post, mlp.activation)
+    return mapped(post, mlp.down, mlp.down_bias)
 
 
 def split_heads(

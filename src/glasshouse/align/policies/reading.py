@@ -2,11 +2,12 @@
 the two agree to the last bit until the policy is changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -17,8 +18,11 @@ from glasshouse.models import Transformer
 from glasshouse.models.huggingface.as_is import AsIs
 from glasshouse.training.steps import autocast
 
-TOKENS_AT_ONCE = 16_384
-"""Tokens that a network reads at a time: what they leave for the backward pass is in memory."""
+TOKENS_AT_ONCE = 4096
+"""Tokens that a network reads at a time: what a layer makes of them stays in a processor's cache.
+"""
+TOKENS_IN_A_GRAPH = 32_768
+"""Tokens whose intermediate values are in memory at once, for the backward pass."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,14 +38,14 @@ class ReplyRows:
     is_reply: Bool[Tensor, "reply token"]
     """Where there is a token; the one that ends a reply counts."""
 
-    def parts(self) -> list[list[int]]:
-        """Places of rows that are read together, neighbours with neighbours."""
+    def parts(self, most: int) -> list[list[int]]:
+        """Places of rows that are read together, neighbours with neighbours: so many tokens."""
         parts: list[list[int]] = [[]]
         tokens = 0
         for place, (prompt, reply) in enumerate(zip(self.prompts, self.replies, strict=True)):
             is_known = bool(parts[-1]) and self.prompts[parts[-1][-1]] is prompt
             cost = len(reply) + (0 if is_known else len(prompt))
-            if parts[-1] and tokens + cost > TOKENS_AT_ONCE:
+            if parts[-1] and tokens + cost > most:
                 parts.append([])
                 tokens = 0
             parts[-1].append(place)
@@ -114,30 +118,30 @@ def read_values(
     return _spread(head(_features(network, rows, precision).float())[:, 0], rows)
 
 
-@torch.no_grad()
-def read_all(
-    network: nn.Module,
-    rows: ReplyRows,
-    *,
-    temperature: float,
-    precision: Literal["fp32", "bf16"],
-    head: nn.Linear | None = None,
+def in_parts(
+    rows: ReplyRows, read_part: Callable[[ReplyRows], Reading], *, most: int = TOKENS_AT_ONCE
 ) -> Reading:
-    """Read all rows without gradients, a part at a time."""
-    found: list[Tensor | None] = [torch.zeros_like(rows.is_reply, dtype=torch.float32), None, None]
-    found[1] = torch.zeros_like(rows.is_reply, dtype=torch.float32)
-    if head is not None:
-        found[2] = torch.zeros_like(rows.is_reply, dtype=torch.float32)
-    for places in rows.parts():
-        part = rows.of(places)
-        own = read(network, part, temperature=temperature, precision=precision, head=head)
-        for whole, values in zip(found, own, strict=True):
-            if whole is not None and values is not None:
-                whole[places, : values.shape[1]] = values
-    logprobs, entropy, values = found
-    assert logprobs is not None
-    assert entropy is not None
-    return Reading(logprobs, entropy, values)
+    """Read all rows a part of so many tokens at a time."""
+    places = rows.parts(most)
+    if len(places) == 1:
+        return read_part(rows)
+    readings = [read_part(rows.of(part)) for part in places]
+    values = [reading.values for reading in readings if reading.values is not None]
+    return Reading(
+        logprobs=_stacked(rows, [reading.logprobs for reading in readings]),
+        entropy=_stacked(rows, [reading.entropy for reading in readings]),
+        values=_stacked(rows, values) if values else None,
+    )
+
+
+def _stacked(
+    rows: ReplyRows, parts: Sequence[Float[Tensor, "_ _"]]
+) -> Float[Tensor, "reply token"]:
+    """Parts one below the other; they are neighbours, in order."""
+    width = rows.is_reply.shape[1]
+    return torch.cat(
+        [F.pad(part, (0, width - part.shape[1])) for part in parts if part is not None]
+    )
 
 
 def _features_and_logits(
@@ -191,11 +195,10 @@ class _TokenLogprobs(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Float[Tensor, "drawn vocab"], tokens: Int[Tensor, " drawn"]
     ) -> tuple[Float[Tensor, " drawn"], Float[Tensor, " drawn"]]:
+        weights = logits.softmax(dim=1)
+        # The likeliest token's weight is 1 / vocab at least, so its logarithm is exact enough.
         top = logits.amax(dim=1, keepdim=True)
-        weights = (logits - top).exp_()
-        total = weights.sum(dim=1, keepdim=True)
-        weights /= total
-        normaliser = top + total.log()
+        normaliser = top - weights.amax(dim=1, keepdim=True).log()
         logprobs = logits.gather(1, tokens[:, None]) - normaliser
         expected = torch.linalg.vecdot(weights, logits)
         ctx.save_for_backward(weights, tokens)
@@ -207,7 +210,7 @@ class _TokenLogprobs(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         weights, tokens = ctx.saved_tensors
         gradient = gradients[0][:, None]
-        by_logit = weights * -gradient
+        by_logit = weights.mul_(-gradient)  # in place, so a graph is gone through once
         by_logit.scatter_add_(1, tokens[:, None], gradient)
         return by_logit, None
 

@@ -1,13 +1,8 @@
-"""Rewards: what a preference model says of replies, and what is made of it before training.
-
-Source:
-    Ziegler et al. 2019 (1909.08593), section 2.1, for rewards whose mean and spread are set before
-    training; Huang et al. 2024, "The N+ implementation details of RLHF with PPO" (2403.17031),
-    details 8 and 21, for replies that are cut off.
-"""
+"""Rewards from preference models: of the policy's own tokens, or of its words in other tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from jaxtyping import Float
@@ -47,13 +42,95 @@ class JudgeReward:
             )
 
 
-def judge_reward(judge: PreferenceModel) -> JudgeReward:
-    """A reward from a preference model of the policy's own tokenizer.
+@dataclass(frozen=True, slots=True)
+class RetokenisedReward:
+    """The same from a judge of another tokenizer, which reads the policy's words."""
+
+    judge: PreferenceModel
+    policy: Tokenizer
+    """Turns the policy's tokens into words."""
+    ends: tuple[int, ...]
+    """Tokens of the policy that end a turn; they become the judge's own."""
+    judge_end: int
+    """The judge's token for that."""
+
+    def __call__(self, replies: Sequence[Reply]) -> Float[Tensor, " reply"]:
+        """Score each reply where it stops.
+
+        Raises:
+            InputError: If the judge's vocabulary lacks a word.
+        """
+        rows = [self.translated(reply)[-self.judge.context :] for reply in replies]
+        return scores_of_rows(self.judge, rows)
+
+    def translated(self, reply: Reply) -> list[int]:
+        """Prompt and reply in the judge's tokens; texts between ends are encoded apart."""
+        found: list[int] = []
+        for part in (reply.prompt, reply.ids):
+            piece: list[int] = []
+            for token in [*part, None]:
+                if token is not None and token not in self.ends:
+                    piece.append(token)
+                    continue
+                if piece:
+                    text = self.policy.decode(piece)
+                    found += self.judge.language.tokenizer.encode(text)
+                if token is not None:
+                    found.append(self.judge_end)
+                piece = []
+        return found
+
+
+@overload
+def judge_reward(judge: PreferenceModel) -> JudgeReward: ...
+@overload
+def judge_reward(
+    judge: PreferenceModel, *, policy: LanguageModel, retokenise: bool
+) -> JudgeReward | RetokenisedReward: ...
+def judge_reward(
+    judge: PreferenceModel, *, policy: LanguageModel | None = None, retokenise: bool = False
+) -> JudgeReward | RetokenisedReward:
+    """A reward from a preference model.
+
+    Args:
+        judge: Whose score it is.
+        policy: Whose replies are scored; None: `train_policy` sees whether its tokens are the
+            judge's.
+        retokenise: Let a judge of another tokenizer read the policy's words.
 
     Raises:
-        InputError: From `train_policy`, if the policy has another tokenizer.
+        InputError: If the policy has another tokenizer and its words are not to be encoded anew, or
+            one of the two tokenizers has no token that ends a turn.
     """
-    return JudgeReward(judge.eval())
+    judge.eval()
+    reward = JudgeReward(judge)
+    if policy is None:
+        if retokenise:
+            raise InputError("retokenise=True needs policy=..., whose tokens become words")
+        return reward
+    own = judge.language.tokenizer
+    if not retokenise or same_tokens(own, policy.tokenizer):
+        reward.check(policy)
+        return reward
+    return RetokenisedReward(judge, policy.tokenizer, end_ids(policy.tokenizer), end_ids(own)[0])
+
+
+def end_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Tokens that end a reply: the tokenizer's end, or the toy world's words for it.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if tokenizer.end_id is not None:
+        return (tokenizer.end_id,)
+    known = [tokenizer.core.token_to_id(token) for token in ("<end>", "<eoc>")]
+    found = tuple(token for token in known if token is not None)
+    if not found:
+        raise InputError(
+            "the tokenizer has no end token; name the tokens that end a reply in stop_ids, or none "
+            "of them with stop_ids=()"
+        )
+    return found
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def sample_replies(
 
     Raises:
         InputError: If there is no prompt, one is empty, too long or of another vocabulary, or a
-            number is out of its range.
+            number is out of its range, or the logits are no numbers.
     """
     _check(policy, prompts, max_new_tokens, temperature, stop_ids)
     if not prompts:
@@ -71,6 +71,11 @@ def sample_replies(
     rows = torch.arange(len(prompts), device=device)  # those that still grow
     logits = reading.begin()
     for index in range(most):
+        if not bool(logits[:, 0].isfinite().all()):  # weights that are no numbers spoil all logits
+            raise InputError(
+                "the policy's logits are no finite numbers: its weights have diverged; go back to "
+                "older ones and lower the learning rate"
+            )
         token, logprob = _choose(logits.float(), uniforms[rows, index : index + 1], temperature)
         tokens[rows, index], logprobs[rows, index] = token[:, 0], logprob[:, 0]
         is_open = ~ended[rows] & (index < lengths[rows])

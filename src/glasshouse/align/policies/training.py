@@ -3,9 +3,10 @@
 import copy
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,24 +16,27 @@ from torch import Tensor
 from glasshouse.align.divergence import k1, k3
 from glasshouse.align.judge import PreferenceModel
 from glasshouse.align.policies.config import PolicyConfig
-from glasshouse.align.policies.reading import Reading, ReplyRows, read_all, rows_of
+from glasshouse.align.policies.keeping import Keeper, Trained
+from glasshouse.align.policies.reading import Reading, ReplyRows, in_parts, read, rows_of
 from glasshouse.align.policies.replies import Reply, Reward, Watch
-from glasshouse.align.policies.rewards import JudgeReward
+from glasshouse.align.policies.rewards import JudgeReward, end_ids
 from glasshouse.align.policies.sampling import sample_replies, settled
+from glasshouse.align.policies.scores import RewardScale, normalised, ruled, scale_of
 from glasshouse.align.policies.step import PolicyStep, Stop
-from glasshouse.align.policies.update import Judged, Learner, advantages_of, update
+from glasshouse.align.policies.update import (
+    Judged,
+    Learner,
+    advantages_of,
+    read_before,
+    read_once,
+    update,
+)
 from glasshouse.align.policies.values import make_values
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
+from glasshouse.training.loop import interrupts_held
 from glasshouse.training.optimizer import make_optimizer, set_learning_rate
 from glasshouse.training.schedule import learning_rate
-
-
-class RewardScale(NamedTuple):
-    """What rewards were before training."""
-
-    mean: float
-    spread: float
 
 
 def train_policy(
@@ -45,8 +49,12 @@ def train_policy(
     watch: Watch | None = None,
     stop: Stop | Sequence[Stop] | None = None,
     values_from: PreferenceModel | None = None,
+    folder: Path | None = None,
 ) -> Generator[PolicyStep, None, None]:
     """Train a policy in place on its own replies; stopping early is `break`.
+
+    With a folder, a run that was stopped goes on when it is called again with the same arguments,
+    the policy as it was at first among them: `policies.keeping` says what is kept.
 
     Args:
         policy: What is trained.
@@ -58,12 +66,15 @@ def train_policy(
         watch: What is measured at every step.
         stop: One rule or several that end training early.
         values_from: ppo only: a judge that the values begin as.
+        folder: Where metrics and checkpoints are kept; a new one, or this run's.
 
     Raises:
         InputError: If there are not enough prompts, one does not fit, the judge reads other tokens,
-            or a reward, a loss or the divergence is out of hand: with the step.
+            the folder is another run's, or a reward, a loss or the divergence is out of hand: with
+            the step, whose replies are then kept in the folder.
+        RunError: If what the folder holds is damaged, or the disk is full.
     """
-    job = _start(policy, prompts, reward, config, reference, watch, stop, values_from)
+    job = _start(policy, prompts, reward, config, reference, watch, stop, values_from, folder)
     return _train(job)
 
 
@@ -80,6 +91,7 @@ class _Job:
     stops: Sequence[Stop]
     learner: Learner
     stop_ids: tuple[int, ...]
+    keeper: Keeper
 
 
 def _start(
@@ -91,6 +103,7 @@ def _start(
     watch: Watch | None,
     stop: Stop | Sequence[Stop] | None,
     values_from: PreferenceModel | None,
+    folder: Path | None,
 ) -> _Job:
     if len(prompts) < config.prompts_per_step:
         raise InputError(
@@ -123,43 +136,44 @@ def _start(
         watch=watch,
         stops=stops,
         learner=learner,
-        stop_ids=stop_ids_of(policy, config),
+        stop_ids=end_ids(policy.tokenizer) if config.stop_ids is None else config.stop_ids,
+        keeper=Keeper(
+            folder,
+            Trained(
+                policy=policy,
+                optimizer=learner.optimizer,
+                values=values,
+                value_optimizer=learner.value_optimizer,
+            ),
+            prompts,
+            config,
+        ),
     )
 
 
-def stop_ids_of(policy: LanguageModel, config: PolicyConfig) -> tuple[int, ...]:
-    """Tokens that end a reply.
-
-    Raises:
-        InputError: If the config names none and the tokenizer has none.
-    """
-    if config.stop_ids is not None:
-        return config.stop_ids
-    if policy.tokenizer.end_id is not None:
-        return (policy.tokenizer.end_id,)
-    known = [policy.tokenizer.core.token_to_id(token) for token in ("<end>", "<eoc>")]
-    found = tuple(token for token in known if token is not None)
-    if not found:
-        raise InputError(
-            "the tokenizer has no end token; name the tokens that end a reply in "
-            "stop_ids, or none of them with stop_ids=()"
-        )
-    return found
-
-
 def _train(job: _Job) -> Generator[PolicyStep, None, None]:
-    scale = _measure(job)
-    history: list[PolicyStep] = []
-    for number in range(job.config.steps):
-        try:
-            found = _advance(job, scale, number)
-        except InputError as error:
-            raise InputError(f"step {number + 1}: {error}") from error
-        history.append(replace(found, replies=(), scores=()))
-        reason = next((said for rule in job.stops if (said := rule(history))), "")
-        yield replace(found, stopped=reason)
-        if reason:
-            return
+    keeper, last = job.keeper, job.config.steps
+    history = keeper.resume()
+    if history and history[-1].stopped:
+        return
+    scale = _measure(job) if keeper.scale is None else keeper.scale
+    keeper.begin(scale)
+    try:
+        for number in range(len(history), last):
+            with interrupts_held():
+                found = _advance(job, scale, number)
+                history.append(replace(found, replies=(), scores=()))
+                reason = next((said for rule in job.stops if (said := rule(history))), "")
+                found = replace(found, stopped=reason)
+                keeper.remember(found)
+                keeper.save_if_due(is_last=bool(reason) or found.step == last)
+            yield found
+            if reason:
+                return
+    except (KeyboardInterrupt, GeneratorExit):
+        with interrupts_held():
+            keeper.save()
+        raise
 
 
 def _measure(job: _Job) -> RewardScale:
@@ -168,16 +182,14 @@ def _measure(job: _Job) -> RewardScale:
     if rules.normalise == "none" and rules.truncated == "leave-out":
         return RewardScale(0.0, 1.0)
     replies = _sample(job, 0, purpose=1)
-    scores = _scores(job, replies)
+    scores = _scores(job, replies, 0)
     is_whole = _is_whole(job, replies)
     if not bool(is_whole.any()):
         raise InputError(
             f"no reply of the untrained policy ends within max_new_tokens="
             f"{job.config.max_new_tokens}; allow more, or say with stop_ids=() that none need to"
         )
-    whole = scores[is_whole]
-    spread = float(whole.std(correction=0)) if len(whole) > 1 else 0.0
-    return RewardScale(float(whole.mean()), spread if spread > 0 else 1.0)
+    return scale_of(scores[is_whole])
 
 
 def _sample(job: _Job, number: int, *, purpose: int = 0) -> list[Reply]:
@@ -210,7 +222,8 @@ def _order(count: int, seed: int, turn: int) -> np.ndarray:
     return np.random.default_rng([seed, turn, 0x0D]).permutation(count)
 
 
-def _scores(job: _Job, replies: Sequence[Reply]) -> Float[Tensor, " reply"]:
+def _scores(job: _Job, replies: Sequence[Reply], step: int) -> Float[Tensor, " reply"]:
+    """The reward of each reply; a step is 0 before the first."""
     scores = job.reward(replies).detach().float().cpu()
     if scores.shape != (len(replies),):
         raise InputError(
@@ -219,9 +232,10 @@ def _scores(job: _Job, replies: Sequence[Reply]) -> Float[Tensor, " reply"]:
         )
     wrong = (~scores.isfinite()).nonzero()[:, 0].tolist()
     if wrong:
+        kept = job.keeper.keep_offending([replies[at] for at in wrong], scores[wrong], step)
         raise InputError(
-            f"the reward of {len(wrong)} of {len(replies)} replies is no finite number, the first "
-            f"{scores[wrong[0]].item()} for reply {wrong[0] + 1}"
+            f"step {step}: the reward of {len(wrong)} of {len(replies)} replies is no finite "
+            f"number, the first {scores[wrong[0]].item()} for reply {wrong[0] + 1}{kept}"
         )
     return scores
 
@@ -233,17 +247,21 @@ def _is_whole(job: _Job, replies: Sequence[Reply]) -> Bool[Tensor, " reply"]:
 def _advance(job: _Job, scale: RewardScale, number: int) -> PolicyStep:
     began = time.perf_counter()
     config, learner = job.config, job.learner
-    replies = _sample(job, number)
-    scores = _scores(job, replies)
+    with _refusals(job, (), None, number + 1):
+        replies = _sample(job, number)
+    scores = _scores(job, replies, number + 1)
     watched = {} if job.watch is None else dict(job.watch(replies))
     is_whole = _is_whole(job, replies)
     counted_as = ruled(scores, is_whole, scale, config)
     device = next(learner.network.parameters()).device
     rows = rows_of(replies, device)
-    old, reference = _readings(job, rows)
+    new = read_once(learner, rows, config)
+    old = read_before(learner, rows, config) if new is None else _detached(new)
+    reference = _reference(job, rows)
     nats = k1(old.logprobs, reference, rows.is_reply)
     nats_k3 = k3(old.logprobs, reference, rows.is_reply)
-    _refuse_explosion(float(nats_k3.mean()), config)
+    with _refusals(job, replies, scores, number + 1):
+        _refuse_explosion(float(nats_k3.mean()), config)
     is_counted = rows.is_reply
     if config.rewards.truncated == "leave-out":
         is_counted = is_counted & is_whole.to(device)[:, None]
@@ -260,7 +278,8 @@ def _advance(job: _Job, scale: RewardScale, number: int) -> PolicyStep:
     if learner.value_optimizer is not None:
         set_learning_rate(learner.value_optimizer, lr * config.values.lr_scale)
     judged = Judged(rows, old, reference, is_counted, advantages, targets)
-    done = update(learner, judged, config, step=number)
+    with _refusals(job, replies, scores, number + 1):
+        done = update(learner, judged, config, step=number, new=new)
     drawn = [len(reply.ids) for reply in replies]
     tokens = sum(drawn)
     return PolicyStep(
@@ -284,52 +303,36 @@ def _advance(job: _Job, scale: RewardScale, number: int) -> PolicyStep:
     )
 
 
-def _readings(job: _Job, rows: ReplyRows) -> tuple[Reading, Float[Tensor, "reply token"]]:
-    """What policy and reference make of the replies, and for ppo what was expected."""
-    config, learner = job.config, job.learner
-    values = learner.values
-    shared = values.head if values is not None and values.network is None else None
-    how = {"temperature": config.temperature, "precision": learner.precision}
-    old = read_all(learner.network, rows, head=shared, **how)
-    if values is not None and values.network is not None:
-        own = read_all(values.network, rows, head=values.head, **how)
-        old = old._replace(values=own.values)
-    return old, read_all(job.reference.network, rows, **how).logprobs
+@torch.no_grad()
+def _reference(job: _Job, rows: ReplyRows) -> Float[Tensor, "reply token"]:
+    """Log-probabilities under the reference, in the parts in which the policy is read."""
+
+    def read_part(part: ReplyRows) -> Reading:
+        return read(
+            job.reference.network,
+            part,
+            temperature=job.config.temperature,
+            precision=job.learner.precision,
+        )
+
+    return in_parts(rows, read_part).logprobs
 
 
-def ruled(
-    scores: Float[Tensor, " reply"],
-    is_whole: Bool[Tensor, " reply"],
-    scale: RewardScale,
-    config: PolicyConfig,
-) -> Float[Tensor, " reply"]:
-    """Scores with those of replies that were cut off as the rules have them.
-
-    Left out of the loss, such a reply stands at the mean of its prompt's whole ones, so that it
-    moves nobody else's comparison.
-    """
-    rules = config.rewards
-    if rules.truncated == "fixed":
-        fixed = scale.mean + rules.truncated_value * scale.spread
-        return torch.where(is_whole, scores, fixed)
-    if rules.truncated == "subtract":
-        return torch.where(is_whole, scores, scores + rules.truncated_value * scale.spread)
-    groups = scores.view(-1, config.replies_per_prompt)
-    whole = is_whole.view_as(groups)
-    counts = whole.sum(dim=1, keepdim=True)
-    overall = scores[is_whole].mean() if bool(is_whole.any()) else scores.mean()
-    means = torch.where(counts > 0, (groups * whole).sum(dim=1, keepdim=True) / counts, overall)
-    return torch.where(whole, groups, means).flatten()
+def _detached(found: Reading) -> Reading:
+    values = None if found.values is None else found.values.detach()
+    return Reading(found.logprobs.detach(), found.entropy, values)
 
 
-def normalised(
-    rewards: Float[Tensor, " reply"], scale: RewardScale, config: PolicyConfig
-) -> Float[Tensor, " reply"]:
-    """Rewards in the units of training."""
-    if config.rewards.normalise == "none":
-        return rewards
-    centred = rewards - scale.mean
-    return centred if config.rewards.normalise == "centre" else centred / scale.spread
+@contextmanager
+def _refusals(
+    job: _Job, replies: Sequence[Reply], scores: Float[Tensor, " reply"] | None, step: int
+) -> Iterator[None]:
+    """Name the step of what is refused, and keep its replies."""
+    try:
+        yield
+    except InputError as error:
+        kept = job.keeper.keep_offending(replies, scores, step) if replies else ""
+        raise InputError(f"step {step}: {error}{kept}") from error
 
 
 def _refuse_explosion(nats: float, config: PolicyConfig) -> None:

@@ -17,7 +17,14 @@ from glasshouse.align.advantages import (
 )
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.policies.config import PolicyConfig
-from glasshouse.align.policies.reading import Reading, ReplyRows, read, read_values
+from glasshouse.align.policies.reading import (
+    TOKENS_IN_A_GRAPH,
+    Reading,
+    ReplyRows,
+    in_parts,
+    read,
+    read_values,
+)
 from glasshouse.align.policies.values import ValueModel
 from glasshouse.errors import InputError
 from glasshouse.training.steps import clip_gradients
@@ -118,8 +125,58 @@ class _Losses(NamedTuple):
     clipped: Float[Tensor, ""]
 
 
-def update(learner: Learner, judged: Judged, config: PolicyConfig, *, step: int) -> Updated:
+def read_policy(learner: Learner, rows: ReplyRows, config: PolicyConfig) -> Reading:
+    """What the policy makes of replies, and what is expected before each token."""
+    return in_parts(rows, lambda part: _read_part(learner, part, config))
+
+
+def _read_part(learner: Learner, rows: ReplyRows, config: PolicyConfig) -> Reading:
+    values = learner.values
+    found = read(
+        learner.network,
+        rows,
+        temperature=config.temperature,
+        precision=learner.precision,
+        head=values.head if values is not None and values.network is None else None,
+    )
+    if values is None or values.network is None:
+        return found
+    own = read_values(values.network, rows, precision=learner.precision, head=values.head)
+    return found._replace(values=own)
+
+
+def read_once(learner: Learner, rows: ReplyRows, config: PolicyConfig) -> Reading | None:
+    """The policy's reading with its gradients, if the step's only update can use it: then old and
+    new log-probabilities are the same numbers, and are computed once. None if they are not.
+    """
+    is_only = config.update.epochs * config.update.minibatches == 1
+    if not is_only or len(rows.parts(TOKENS_IN_A_GRAPH)) > 1:
+        return None
+    return read_policy(learner, rows, config)
+
+
+@torch.no_grad()
+def read_before(learner: Learner, rows: ReplyRows, config: PolicyConfig) -> Reading:
+    """The same without gradients."""
+    return read_policy(learner, rows, config)
+
+
+def update(
+    learner: Learner,
+    judged: Judged,
+    config: PolicyConfig,
+    *,
+    step: int,
+    new: Reading | None = None,
+) -> Updated:
     """Change the policy by one batch of replies: every minibatch of every epoch in turn.
+
+    Args:
+        learner: What is trained.
+        judged: The batch.
+        config: The run.
+        step: Steps before this one, which name how replies are dealt out.
+        new: What `read_once` gave.
 
     Raises:
         InputError: If a loss is no longer a number.
@@ -132,8 +189,10 @@ def update(learner: Learner, judged: Judged, config: PolicyConfig, *, step: int)
             learner.value_optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros(3)
         whole = judged.rows.of(places)
-        for part in whole.parts():
-            losses = _losses(learner, judged, [places[row] for row in part], counts, config)
+        for part in whole.parts(TOKENS_IN_A_GRAPH):
+            own = [places[row] for row in part]
+            found_now = new or read_policy(learner, judged.rows.of(own), config)
+            losses = _losses(found_now, judged, own, counts, config)
             (losses.policy + config.values.weight * losses.value).backward()
             sums += torch.stack(losses).detach().cpu()
         loss, value_loss, clipped = sums.tolist()
@@ -177,23 +236,14 @@ def _counts(is_counted: Bool[Tensor, "reply token"], config: PolicyConfig) -> _C
 
 
 def _losses(
-    learner: Learner, judged: Judged, places: list[int], counts: _Counts, config: PolicyConfig
+    new: Reading, judged: Judged, places: list[int], counts: _Counts, config: PolicyConfig
 ) -> _Losses:
     """The losses of some replies, as their share of the minibatch's mean."""
-    rows = judged.rows.of(places)
-    width = rows.is_reply.shape[1]
+    width = new.logprobs.shape[1]
 
     def own(whole: Tensor) -> Tensor:
         return whole[places, :width]
 
-    is_shared = learner.values is not None and learner.values.network is None
-    new = read(
-        learner.network,
-        rows,
-        temperature=config.temperature,
-        precision=learner.precision,
-        head=learner.values.head if learner.values is not None and is_shared else None,
-    )
     counted = own(judged.is_counted)
     old, advantages = own(judged.old.logprobs), own(judged.advantages)
     rules = config.update
@@ -216,20 +266,11 @@ def _losses(
         log_ratio = torch.where(counted, own(judged.reference) - new.logprobs, 0.0)
         losses = losses + config.kl_weight * (log_ratio.expm1() - log_ratio)
     value = torch.zeros((), device=losses.device)
-    if learner.values is not None:
+    if new.values is not None:
         assert judged.old.values is not None
         assert judged.targets is not None
-        values = new.values
-        if values is None:
-            assert learner.values.network is not None
-            values = read_values(
-                learner.values.network,
-                rows,
-                precision=learner.precision,
-                head=learner.values.head,
-            )
         worst = clipped_value_loss(
-            values, own(judged.old.values), own(judged.targets), clip=config.values.clip
+            new.values, own(judged.old.values), own(judged.targets), clip=config.values.clip
         )
         value = (worst * counted).sum() / counts.tokens
     return _Losses(
