@@ -164,6 +164,21 @@ _CARDS = (
         },
         where="glasshouse.studies.rlhf:STUDY",
     ),
+    StudyCard(
+        name="constitutional-ai",
+        title="Constitutional AI",
+        paper=Paper(
+            citation='Bai et al. 2022, "Constitutional AI: Harmlessness from AI Feedback"',
+            arxiv="2212.08073",
+        ),
+        summary="Can a model find fault with its own replies, revise them and judge them by "
+        "principles, so that a policy grows harmless without people's labels of harm?",
+        presets={
+            "small": "one CPU core, about 6 minutes beyond the shared bases",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.constitutional_ai:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}
