@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
-from tests.align.test_collect import HELPFUL, WORLD
+import torch
+from tests.align.test_collect import HELPFUL, WORLD, world_model
 
-from glasshouse.align.collect import persona_writer
+from glasshouse.align.collect import dialogue_of, persona_writer
+from glasshouse.align.comparisons import Comparison
+from glasshouse.align.dialogues import word_layout
+from glasshouse.align.judge import PreferenceModel
 from glasshouse.align.tournament import (
     Duel,
     crowd_referee,
     gold_referee,
+    preference_referee,
     read_duels,
     round_robin,
     standings,
@@ -111,3 +116,22 @@ def test_refuses_a_tournament_of_one():
         round_robin({"kind": PLAYERS["kind"]}, HELPFUL, gold_referee(WORLD), seed=0)
     with pytest.raises(InputError, match="no duels"):
         standings([], rng=rng())
+
+
+def test_a_preference_model_referees_by_its_own_odds():
+    """The logistic of both scores' distance, whatever order the replies come in."""
+    language = world_model()
+    judge = PreferenceModel(language, word_layout(language.tokenizer))
+    with torch.no_grad():
+        judge.head.weight.normal_(generator=torch.Generator().manual_seed(0))
+    first = [WORLD.answer(request, "kind") for request in HELPFUL[:6]]
+    second = [f"{answer} you are vile ." for answer in first]
+    referee = preference_referee(judge)
+    chances = referee(HELPFUL[:6], first, second)
+    np.testing.assert_allclose(chances, 1 - referee(HELPFUL[:6], second, first), atol=1e-6)
+    pairs = [
+        Comparison(prompt=dialogue_of(request), first=one, second=two)
+        for request, one, two in zip(HELPFUL[:6], first, second, strict=True)
+    ]
+    margins = judge.margins(pairs).double().numpy()
+    np.testing.assert_allclose(np.log(chances / (1 - chances)), margins, atol=1e-4)
