@@ -26,8 +26,11 @@ from glasshouse.align.comparisons import Comparison
 from glasshouse.align.judge import PreferenceModel, pad_right
 from glasshouse.align.preferences import score_loss, soft_binary_loss, soft_ranked_loss
 from glasshouse.errors import InputError
+from glasshouse.training.config import Precision
+from glasshouse.training.decisions import settled_precision
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer, set_learning_rate
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
+from glasshouse.training.steps import autocast
 
 Objective = Literal["ranked", "binary", "l2", "imitation"]
 """What is learned from a comparison."""
@@ -61,6 +64,8 @@ class JudgeTrainingConfig:
     objective; preference-model pre-training in 2112.00861 adds it."""
     seed: int = 0
     """Orders comparisons."""
+    precision: Precision = "auto"
+    """Of the forward pass; weights and scores are float32. `auto`: bf16 where it is built in."""
 
     def __post_init__(self) -> None:
         if self.objective not in get_args(Objective):
@@ -123,12 +128,15 @@ def train_judge(
     pairs = [_pair(model, one) for one in comparisons]
     batches = list(_batches([max(map(len, pair.rows)) for pair in pairs], config))
     optimizer = make_optimizer(model, config.optimizer)
+    device = model.head.weight.device
+    precision = settled_precision(config.precision, device)
     model.train()
     try:
         for number, places in enumerate(batches):
             lr = learning_rate(config.schedule, number, len(batches))
             set_learning_rate(optimizer, lr)
-            loss, extra, margin, p_first = _losses(model, [pairs[at] for at in places], config)
+            with autocast(device, precision):
+                loss, extra, margin, p_first = _losses(model, [pairs[at] for at in places], config)
             total = loss + extra
             if not bool(total.isfinite()):
                 raise InputError(
@@ -176,7 +184,8 @@ def _losses(
     ids, lengths = ids.to(device), lengths.to(device)
     features = model.network.features(ids)  # row seq d_model, both replies of a pair in turn
     ends = features[torch.arange(len(ids), device=device), lengths - 1]
-    scores = model.head(ends).float().view(-1, 2)  # pair reply
+    with torch.autocast(device.type, enabled=False):
+        scores = model.head(ends.float()).view(-1, 2)  # pair reply
     loss = _objective(scores, p_first, pairs, config.objective)
     extra = config.centre * scores.sum(dim=1).square().mean()
     if config.lm_weight:

@@ -80,16 +80,16 @@ def lay_out(
     return Layout(kernel, positions, bias, is_causal, turn, first)
 
 
-def kernel_for(
-    kernel: AttentionKernel, ids: Int[Tensor, "batch seq"], *, is_packed: bool
-) -> AttentionKernel:
-    """The kernel that computes packed rows of this length sooner; others keep theirs.
+def kernel_for(kernel: AttentionKernel, ids: Int[Tensor, "batch seq"]) -> AttentionKernel:
+    """The kernel that a training step in bf16 takes less time with on a CPU; others keep theirs.
 
-    A training step of `mini` on packed rows of 128 in bf16 took fused 1.7 of explicit's CPU time:
-    with a mask, the CPU's fused kernel loses what bf16 gains.
+    Of fused's CPU time there, a forward and backward pass of `mini` took explicit 0.62 at 64 and
+    0.64 at 128 tokens, 0.89 at 256 and 1.08 at 512 (AMD EPYC with avx512_bf16, one thread, torch
+    2.13, the least of six); a forward pass alone is no faster, and packed rows gain more.
     """
-    on_cpu = ids.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return "explicit" if is_packed and on_cpu and ids.shape[1] <= _SHORT_ROW else kernel
+    is_slow = ids.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    is_short = ids.shape[1] <= _SHORT_ROW
+    return "explicit" if is_slow and is_short and torch.is_grad_enabled() else kernel
 
 
 _SHORT_ROW = 256

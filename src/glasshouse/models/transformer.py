@@ -331,7 +331,7 @@ class Transformer(nn.Module):
             starts, first = cache.starts, cache.used
             cache.take_slots(ids.shape[1])
         kernel = self.kernel if self.config.attention.score_cap is None else "explicit"
-        kernel = kernel_for(kernel, ids, is_packed=segments is not None)
+        kernel = kernel_for(kernel, ids)
         layouts = {
             is_local: lay_out(
                 ids,

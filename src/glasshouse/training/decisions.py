@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from glasshouse.training.config import TrainConfig
+from glasshouse.training.config import Precision, TrainConfig
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +75,13 @@ def multiplies_bf16_fast(device: torch.device) -> bool:
         return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def settled_precision(asked: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """What a precision comes to on a device."""
+    if asked != "auto":
+        return asked
+    return "bf16" if multiplies_bf16_fast(device) else "fp32"
 
 
 def _decide_precision(
