@@ -237,7 +237,7 @@ def hardened(comparison: Comparison) -> Comparison:
     return replace(comparison, p_first=float(comparison.p_first > 0.5))
 
 
-def word_judge_layout(tokenizer: Tokenizer, *, max_new_tokens: int = 32) -> JudgeLayout:
+def word_judge_layout(tokenizer: Tokenizer, *, max_new_tokens: int = 20) -> JudgeLayout:
     """As the toy world's judges write: `judge : … Human : … first : … second : … better : first`.
 
     Raises:

@@ -4,11 +4,13 @@ pm          `align pm`: a preference model from a file of comparisons
 sft         `align sft`: a model fine-tuned on dialogues
 dpo         `align dpo`: a policy taught by comparisons
 rl          `align rl`: a policy rewarded by a preference model
+cai         `align cai`: revisions by principles, and comparisons that a model labels
 compare     `align compare`: how far a preference model agrees with comparisons
 """
 
 import typer
 
+from glasshouse.cli.align.cai import cai
 from glasshouse.cli.align.compare import compare
 from glasshouse.cli.align.dpo import dpo
 from glasshouse.cli.align.pm import pm
@@ -20,6 +22,7 @@ app.command("sft")(sft)
 app.command("pm")(pm)
 app.command("dpo")(dpo)
 app.command("rl")(rl)
+app.command("cai")(cai)
 app.command("compare")(compare)
 
 __all__ = ["app"]
