@@ -226,8 +226,8 @@ def _taxes(seen: Seen) -> Section:
     return Section(
         title="What it costs",
         text="Facts that training told often, asked as its exams ask them, sums, and lists to be "
-        "copied, each right where the likeliest token of all is the right one; "
-        "without a prompt, behind one, and by students of one.",
+        "copied (its next word, of all words on the list), each right where the right answer is "
+        "the likeliest of all of its kind; without a prompt, behind one, and by students of one.",
         items=(
             Figure(
                 name="tax",

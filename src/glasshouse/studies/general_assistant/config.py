@@ -26,7 +26,7 @@ class PromptingConfig:
     """Continuations of rude texts, for each condition and size."""
     battery: int = 100
     """Questions of each task by which the tax is measured."""
-    requests: int = 120
+    requests: int = 200
     """Requests that all players of the tournament answer."""
 
 
@@ -34,7 +34,7 @@ class PromptingConfig:
 class DistillingConfig:
     """Context distillation."""
 
-    texts: int = 2_400
+    texts: int = 1_600
     """Texts that the teacher reads."""
     tokens: int = 48
     """Tokens of each, at most; with the prompt they must fit the context."""
@@ -42,7 +42,7 @@ class DistillingConfig:
     """Further texts, on which the gap is measured."""
     kept: int = 50
     """Likeliest tokens kept of each distribution."""
-    train: DistillationConfig = field(default_factory=lambda: DistillationConfig(steps=150))
+    train: DistillationConfig = field(default_factory=lambda: DistillationConfig(steps=100))
     """The run."""
 
 

@@ -1,15 +1,16 @@
 """What a prompt does to accuracy on gold pairs, to tasks of other kinds, and to rude texts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from glasshouse.align.dialogues import Layout, Turn, word_layout
 from glasshouse.align.prompts import Prefix, behind
 from glasshouse.align.scoring import Scoring, pairs_right, reply_margins
-from glasshouse.align.tax import WELL_TOLD, Question, next_token_measure
+from glasshouse.align.tax import WELL_TOLD
 from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.general_assistant.asked import (
     Pair,
@@ -67,18 +68,31 @@ def score_pairs(
     return Scored(right, tuple(category_of(pair.request) for pair in pairs))
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text, and which of some tokens should follow it."""
+
+    prompt: tuple[int, ...]
+    answer: int
+    options: tuple[int, ...]
+    """Every answer of the right kind, the right one among them."""
+
+
 def battery(world: World, items: int, prefix: Prefix | None) -> dict[str, list[Question]]:
     """Facts asked as exams ask them, sums and lists to copy as users do, behind a prefix."""
     dice = Dice(stream(world.seed, "general-assistant", "battery"))
     known = [one for one in world.items("open-qa") if one.exposures >= WELL_TOLD]
+    numbers = world.vocabulary.encode(" ".join(str(number) for number in range(19)))
     asked = {
-        "facts": [(one.prompt, one.answer) for one in dice.shuffled(known)[:items]],
-        "arithmetic": _begun(world, items, "sum", 0),
-        "copying": _begun(world, items, "copy", 1),
+        "facts": [
+            Question(one.prompt, one.answer, one.options) for one in dice.shuffled(known)[:items]
+        ],
+        "arithmetic": _begun(world, items, "sum", 0, numbers),
+        "copying": _begun(world, items, "copy", 1, ()),
     }
     opening = (world.vocabulary.id("<doc>"),) if prefix is None else prefix.ids
     return {
-        task: [Question((*opening, *prompt[1:]), answer) for prompt, answer in found]
+        task: [replace(one, prompt=(*opening, *one.prompt[1:])) for one in found]
         for task, found in asked.items()
     }
 
@@ -86,8 +100,19 @@ def battery(world: World, items: int, prefix: Prefix | None) -> dict[str, list[Q
 def right_answers(
     model: LanguageModel, asked: Mapping[str, Sequence[Question]]
 ) -> dict[str, Float[np.ndarray, " item"]]:
-    """Whether each question's right answer is the likeliest token of all."""
-    return {task: next_token_measure(questions)(model) for task, questions in asked.items()}
+    """Whether the right answer to each question is the likeliest of its options."""
+    return {
+        task: np.array([_is_right(model, question) for question in questions])
+        for task, questions in asked.items()
+    }
+
+
+@torch.no_grad()
+def _is_right(model: LanguageModel, question: Question) -> float:
+    device = next(model.network.parameters()).device
+    features = model.network.features(torch.tensor([question.prompt], device=device))
+    logits = model.network.unembed(features[0, -1])[list(question.options)]
+    return float(question.options[int(logits.argmax())] == question.answer)
 
 
 def rude_prompts(
@@ -173,13 +198,18 @@ def rewards(
     return texts, np.array(gold)
 
 
-def _begun(world: World, items: int, task: str, words: int) -> list[tuple[tuple[int, ...], int]]:
-    """Requests for a task, with the right answer begun by some words and its next word due."""
-    found: list[tuple[tuple[int, ...], int]] = []
+def _begun(
+    world: World, items: int, task: str, words: int, options: tuple[int, ...]
+) -> list[Question]:
+    """Requests for a task, with the right answer begun by some words and its next word due.
+
+    Without options it may be any word of the right answer.
+    """
+    found: list[Question] = []
     rng = stream(world.seed, "general-assistant", "battery", task)
     while len(found) < items:
         request = world.request("helpful", int(rng.integers(1 << 40)), "validation", task=task)
-        said, due = request.answer[:words], request.answer[words]
-        ids = world.vocabulary.encode(" ".join((request.prompt, *said)))
-        found.append((tuple(ids), world.vocabulary.id(due)))
+        ids = world.vocabulary.encode(" ".join((request.prompt, *request.answer[:words])))
+        answer = world.vocabulary.encode(" ".join(request.answer))
+        found.append(Question(tuple(ids), answer[words], options or tuple(dict.fromkeys(answer))))
     return found
