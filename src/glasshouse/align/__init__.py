@@ -11,6 +11,7 @@
 - `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
 - `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
 - `best_of`: the best of n samples, what it is worth and costs, and learning from it
+- `lora`: adapters of networks that transformers computes, as peft has them
 - `preferences`: losses of models that judge replies, and of policies that learn from pairs
 - `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
 - `advantages`: what a sample was worth beyond what was to be expected
@@ -141,6 +142,14 @@ from glasshouse.align.judge_pretraining import (
     voted_comparisons,
 )
 from glasshouse.align.judge_training import JudgeStep, JudgeTrainingConfig, train_judge
+from glasshouse.align.lora import (
+    LoraConfig,
+    has_adapters,
+    load_adapters,
+    merged,
+    save_adapters,
+    with_adapters,
+)
 from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.online import (
     Round,
@@ -252,6 +261,7 @@ __all__ = [
     "Judgement",
     "Layout",
     "LengthBias",
+    "LoraConfig",
     "Measure",
     "PositionBias",
     "PreferenceModel",
@@ -310,6 +320,7 @@ __all__ = [
     "gold_referee",
     "group_advantages",
     "hardened",
+    "has_adapters",
     "human_assistant_layout",
     "judge_from",
     "judge_pairs",
@@ -321,10 +332,12 @@ __all__ = [
     "leave_one_out_advantages",
     "length_bias",
     "letter_judge_layout",
+    "load_adapters",
     "load_preference_model",
     "make_prefix",
     "matched_by_margin",
     "mean_divergence",
+    "merged",
     "model_writer",
     "next_token_measure",
     "open_store",
@@ -346,6 +359,7 @@ __all__ = [
     "rightness",
     "round_robin",
     "run_rounds",
+    "save_adapters",
     "save_preference_model",
     "score_loss",
     "score_replies",
@@ -367,6 +381,7 @@ __all__ = [
     "voted_comparisons",
     "whitened",
     "win_fraction",
+    "with_adapters",
     "word_chain_layout",
     "word_judge_layout",
     "word_layout",

@@ -17,6 +17,7 @@ from torch import nn
 
 from glasshouse.align.dialogues import Rendered
 from glasshouse.align.fitting import tokens_read
+from glasshouse.align.lora import has_adapters
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
 from glasshouse.training import (
@@ -183,6 +184,10 @@ def start_sft_run(
         InputError: As `plan_sft`; or if the folder is taken.
         RunError: If the disk is full; no folder is left.
     """
+    if has_adapters(model):
+        raise InputError(
+            "adapters are trained in memory: use train_sft, and keep them with save_adapters"
+        )
     plan = plan_sft(model, rendered, config)
     return start_run(
         folder,
