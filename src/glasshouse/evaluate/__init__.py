@@ -4,6 +4,7 @@
 - `calibration`: confidence against outcome (ECE, reliability, Brier, AUROC)
 - `reading`: loss token by token, beside the exact entropy where the world knows it
 - `dialogues`: answers to users' requests, graded by the gold reward
+- `few_shot`: tasks with examples, of files or made here, by likelihood or freely written
 """
 
 from glasshouse.evaluate.calibration import (
