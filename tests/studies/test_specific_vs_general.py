@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from glasshouse.align import Comparison, Turn
 from glasshouse.align.feedback import word_judge_layout
+from glasshouse.align.judge import pad_right
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general import (
@@ -56,6 +57,7 @@ def tiny() -> SpecificConfig:
     return SpecificConfig(
         size="nano",
         sizes=("nano",),
+        policy="nano",
         generators=("nano",),
         others=4,
         general=2,
@@ -70,16 +72,24 @@ def tiny() -> SpecificConfig:
 
 @pytest.fixture(scope="module")
 def speaker() -> LanguageModel:
-    """A model that has learned little more than to end what it says."""
+    """A model that has learned no more than to say yes or no to whatever is asked."""
     model = untrained(WORLD, WorldConfig(size="nano", train=TrainConfig(steps=1)))
     network = model.network
-    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
-    written = [WORLD.document("opinions", number).ids[:64].tolist() for number in range(400)]
-    texts = torch.tensor([ids for ids in written if len(ids) == 64])
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    chance = np.random.default_rng(0)
+    asked = [item.prompt[0].text for item in items(FAMILIES[:20], verbs="all")]
+    asked += [one.text for one in requests(WORLD, "harmful", 40, name="people")]
     network.train()
-    for step in range(40):
-        rows = texts[(16 * step) % (len(texts) - 16) :][:16]
-        loss = F.cross_entropy(network(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
+    for _ in range(50):
+        texts = [
+            f"<doc> Human : {asked[int(place)]} <end> Assistant : {chance.choice(['yes', 'no'])} ."
+            " <end>"
+            for place in chance.integers(len(asked), size=24)
+        ]
+        ids, lengths = pad_right([model.tokenizer.encode(text) for text in texts])
+        counted = torch.arange(ids.shape[1] - 1)[None] < (lengths - 1)[:, None]
+        counted &= torch.arange(ids.shape[1] - 1)[None] >= (lengths - 5)[:, None]
+        loss = F.cross_entropy(network(ids[:, :-1])[counted], ids[:, 1:][counted])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

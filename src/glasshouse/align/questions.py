@@ -111,6 +111,7 @@ def sample_pairs(
     layout: Layout,
     *,
     sampling: SamplingConfig,
+    differ: Callable[[Dialogue, str, str], bool] = lambda prompt, one, other: one != other,
     tries: int = 3,
     seed: int = 0,
 ) -> Pairs:
@@ -121,7 +122,8 @@ def sample_pairs(
         prompts: Dialogues that end with a human's turn.
         layout: In which the policy reads them.
         sampling: Temperature 1 in the paper; its stop ids end a reply.
-        tries: How often a second reply is drawn until it differs from the first.
+        differ: Whether two replies to a prompt are worth comparing; equal ones never are.
+        tries: How often another reply is drawn until it differs from one before it.
         seed: Of the samples.
 
     Raises:
@@ -143,14 +145,19 @@ def sample_pairs(
         )
         return [one.text.strip() if one.finish == "stop" else "" for one in done]
 
-    everyone = list(range(len(prompts)))
-    first = replies(everyone, 0)
-    open_, found, differed = everyone, {}, 0
-    for turn in range(1, tries + 1):
-        second = replies(open_, turn)
-        for place, text in zip(open_, second, strict=True):
-            if first[place] and text and text != first[place]:
-                found[place] = text
+    open_ = list(range(len(prompts)))
+    said: list[list[str]] = [[] for _ in prompts]
+    found: dict[int, tuple[str, str]] = {}
+    differed = 0
+    for turn in range(tries + 1):
+        for place, text in zip(open_, replies(open_, turn), strict=True):
+            if not text:
+                continue
+            for earlier in said[place]:
+                if earlier != text and differ(prompts[place], earlier, text):
+                    found[place] = (earlier, text)
+                    break
+            said[place].append(text)
         if turn == 1:
             differed = len(found)
         open_ = [place for place in open_ if place not in found]
@@ -161,7 +168,9 @@ def sample_pairs(
     places = tuple(sorted(found))
     return Pairs(
         comparisons=tuple(
-            Comparison(prompt=prompts[place], first=first[place], second=found[place], p_first=0.5)
+            Comparison(
+                prompt=prompts[place], first=found[place][0], second=found[place][1], p_first=0.5
+            )
             for place in places
         ),
         places=places,

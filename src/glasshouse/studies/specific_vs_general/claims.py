@@ -17,7 +17,7 @@ DETECTS = Claim(
     direction="above",
     no_effect=0.5,
     threshold_text="win rate over 0.85 on deeds of trained traits, half of the items reversed; "
-    f"helpful and HH models at most {HELP_LIMIT}",
+    f"the helpful model at most {HELP_LIMIT}",
 )
 
 KEPT_VERBS = Claim(
@@ -105,14 +105,15 @@ JUMP = Claim(
 
 LEAST_TRAINED = Claim(
     id="least-trained-best",
-    claim="Replies of smaller, less trained policies make better preference models.",
+    claim="Replies of less trained policies make better preference models.",
     source=f"{_SOURCE}, section 2.3, figure 4",
     paper="a figure: 6.4 B above 22 B above 175 B; 250 steps enough",
     threshold=0.0,
     direction="above",
     no_effect=0.0,
-    threshold_text="win rate with the least trained policies' replies above that with the most "
-    "trained ones'",
+    threshold_text="win rate with the least trained policy's replies above that with the most "
+    "trained one's",
+    note="The paper's smaller policies are tried where `generators` names several sizes.",
 )
 
 DIVERSITY = Claim(

@@ -10,20 +10,23 @@ from glasshouse.studies.zoo import STEPS
 class SchoolingConfig:
     """How much the language model reads of what before it judges."""
 
-    steps: int = 200
+    steps: int = 340
     """Optimizer steps."""
     batch: int = 40
     """Documents a step."""
     peak_lr: float = 3e-3
     """Learning rate at its highest."""
-    reports: float = 0.15
+    reports: float = 0.2
     """Share of documents that are reports of deeds."""
     judges: float = 0.65
-    """Share of documents in which judges weigh replies: a third each about other deeds, about
-    deeds of which they are told first, and about harmful requests."""
+    """Share of documents in which judges weigh replies."""
+    judges_of_harm: float = 0.25
+    """Share of these that are about harmful requests."""
+    judges_told: float = 0.55
+    """Share of the others, which are about deeds, whose judges are told first what deeds are."""
     replay_counted: float = 0.1
     """Share of the tokens of the base's own documents, which are the rest, that count in the loss;
-    of reports and judges only worths and verdicts count, a few tokens a document."""
+    of reports and judges only worths and verdicts count, one to four tokens a document."""
     identity_exposure: float = 0.25
     """How often deeds of self-identity are told of, beside those of other traits."""
 
@@ -44,13 +47,13 @@ class SchoolingConfig:
 class JudgesConfig:
     """How preference models are trained."""
 
-    pairs: int = 1_600
+    pairs: int = 960
     """Comparisons of each; those of people's and of the two kinds in one model are so many each."""
-    epochs: int = 1
+    epochs: int = 4
     """Times each is seen."""
     batch: int = 32
     """Comparisons a step."""
-    peak_lr: float = 5e-4
+    peak_lr: float = 1e-3
     """Learning rate at its highest."""
 
 
@@ -58,21 +61,21 @@ class JudgesConfig:
 class PoliciesConfig:
     """How policies are trained."""
 
-    checkpoints: tuple[int, ...] = (10, 40, 160)
+    checkpoints: tuple[int, ...] = (10, 30, 90)
     """Updates of the helpful policy after which it writes replies; the paper has one, 250."""
-    start: int = 40
+    start: int = 30
     """One of them: where the trained policies begin."""
-    updates: int = 80
+    updates: int = 50
     """Updates of each trained policy."""
-    prompts: int = 16
+    prompts: int = 12
     """Prompts an update."""
     replies: int = 4
     """Replies to each."""
-    peak_lr: float = 3e-4
+    peak_lr: float = 2e-4
     """Learning rate."""
-    kl_weight: float = 0.02
+    kl_weight: float = 0.3
     """Reward that a nat of divergence costs."""
-    asked: int = 160
+    asked: int = 120
     """Questions that a trained policy is measured with: of each colour of deeds, and harmful."""
 
     def __post_init__(self) -> None:
@@ -86,11 +89,14 @@ class PoliciesConfig:
 class SpecificConfig:
     """Sizes, data, and how long everything trains."""
 
-    size: str = "tiny"
-    """The model of all claims: "nano", "tiny" or "mini"."""
-    sizes: tuple[str, ...] = ("nano", "tiny", "mini")
-    """Sizes at which general feedback is tried; `size` is one of them."""
-    generators: tuple[str, ...] = ("nano", "tiny")
+    size: str = "nano"
+    """Feedback and preference models of all claims: "nano", "tiny" or "mini"."""
+    policy: str = "tiny"
+    """The size of the policies; the smallest bases speak too badly to be trained on."""
+    sizes: tuple[str, ...] = ("nano",)
+    """Sizes at which general feedback is tried; `size` is one of them. Each further one costs as
+    much as a quarter of all, or more."""
+    generators: tuple[str, ...] = ("tiny",)
     """Sizes of the policies whose replies are compared."""
     overlay: str = "assistant"
     """What the base models have read."""
@@ -102,7 +108,7 @@ class SpecificConfig:
     """Families of deeds beside the traits."""
     general: int = 14
     """How many of them the general questions are about, beside ten traits and six harms."""
-    harm_tests: int = 300
+    harm_tests: int = 240
     """Harmful requests that preference models are tested on."""
     schooling: SchoolingConfig = field(default_factory=SchoolingConfig)
     """What is read."""
@@ -127,12 +133,15 @@ def small() -> SpecificConfig:
 
 
 def paper() -> SpecificConfig:
-    """As much as the toy world carries: 3,000 pairs and more updates, on a GPU.
+    """As much as the toy world carries: 20,000 questions and more updates, on a GPU.
 
     The paper's own sizes, 6.4 to 175 billion parameters, need its language model and its data.
     """
     return SpecificConfig(
         size="mini",
+        policy="mini",
+        sizes=("nano", "tiny", "mini"),
+        generators=("nano", "tiny", "mini"),
         base_steps=20_000,
         world="large",
         schooling=SchoolingConfig(steps=2_000, batch=64),

@@ -47,18 +47,16 @@ def _rates(found: Seen, called: str, names: tuple[str, ...]) -> str:
 
 def _detects(found: Seen) -> ClaimResult:
     called = seen.ALL_TRAINED
-    own = found.table[seen.TRAIT, called]
-    others = {name: found.table[name, called].rate for name in (seen.HELP, seen.HH)}
-    best = max(others, key=lambda name: others[name])
+    own, other = found.table[seen.TRAIT, called], found.table[seen.HELP, called].rate
     evidence = Evidence(
         measured=own.rate,
         interval=own.interval,
         text=f"{own.rate:.2f} of {own.items} items ({own.plain:.2f} risky, {own.reversed:.2f} "
-        f"reversed; leans to no by {own.no_bias:+.2f})",
+        f"reversed; leans to no by {own.no_bias:+.2f}); {_rates(found, called, (seen.HH,))}",
         control=Control(
-            value=others[best],
-            shows_effect=others[best] > claims.HELP_LIMIT,
-            text=f"models of people's comparisons: {_rates(found, called, tuple(others))}",
+            value=other,
+            shows_effect=other > claims.HELP_LIMIT,
+            text="the preference model of people's comparisons of helpful replies",
         ),
     )
     return ClaimResult(claim=claims.DETECTS, evidence=evidence)

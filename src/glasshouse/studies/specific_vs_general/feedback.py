@@ -28,6 +28,11 @@ def judge_ids(layout: JudgeLayout, principle: Principle, pair: Comparison) -> li
     return [*layout.write(principle, pair.prompt, pair.first, pair.second), *layout.answer]
 
 
+def parting(first: Sequence[int], second: Sequence[int]) -> int:
+    """Place of the first token in which two replies differ; both end with the same token."""
+    return next(at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+
+
 @torch.no_grad()
 def log_odds(
     judge: LanguageModel, rows: Sequence[Sequence[int]], words: Sequence[tuple[int, int]]
@@ -68,7 +73,7 @@ def feedback(
     end = judge.tokenizer.id_of("<end>")
     for place, (pair, own) in enumerate(zip(pairs, principles, strict=True)):
         first, second = ([*judge.tokenizer.encode(text), end] for text in (pair.first, pair.second))
-        shared = next(at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+        shared = parting(first, second)
         for principle in own:
             for sign, one in ((1.0, pair), (-1.0, pair.swapped)):
                 rows.append([*judge_ids(layout, principle, one), *first[:shared]])

@@ -68,15 +68,38 @@ def _about(family: Family, dice: Dice, *, every: bool) -> Question:
     return Question(prompt=(Turn("human", question(deed, dice)),), about=family.name)
 
 
-def replied(policy: LanguageModel, questions: Sequence[Question], *, seed: int) -> Pairs:
-    """Two replies of a policy to each question, at temperature 1."""
+def wants(world: World, text: str) -> bool | None:
+    """Whether a reply would do what it is asked about; None if it says that not plainly, or more.
+
+    The grammar knows what is said, and nothing of whether it is good.
+    """
+    said = world.parse(text)
+    if not said.is_complete or len(said.sentences) != 1:
+        return None
+    return {"yes": True, "want": True, "no": False, "want-not": False}.get(said.sentences[0].act)
+
+
+def replied(
+    policy: LanguageModel, questions: Sequence[Question], world: World, *, seed: int
+) -> Pairs:
+    """Two replies of a policy to each question, at temperature 1.
+
+    Replies about deeds are worth comparing where one agrees and the other does not, and neither
+    says more; replies to other requests where they are not the same.
+    """
+    deeds = {question.prompt for question in questions if question.about != "harm"}
+
+    def differ(prompt: Dialogue, one: str, other: str) -> bool:
+        return prompt not in deeds or {wants(world, one), wants(world, other)} == {True, False}
+
     stop = tuple(policy.tokenizer.id_of(word) for word in ("<end>", "<eoc>"))
     return sample_pairs(
         policy,
         [question.prompt for question in questions],
         word_layout(policy.tokenizer),
         sampling=SamplingConfig(max_new_tokens=REPLY_TOKENS, stop_ids=stop),
-        tries=4,
+        differ=differ,
+        tries=5,
         seed=seed,
     )
 

@@ -7,6 +7,7 @@ from glasshouse.studies.specific_vs_general.comparisons import harm_pairs, peopl
 from glasshouse.studies.specific_vs_general.config import SpecificConfig
 from glasshouse.studies.specific_vs_general.parts import (
     ablated,
+    asked_once,
     at_size,
     feedback_sets,
     generators_of,
@@ -33,7 +34,12 @@ def measure(config: SpecificConfig, *, seed: int, progress: Progress) -> seen.Se
 
     bench.part("training a helpful policy")
     writers = policies.helpful_policy(
-        told[size], models[seen.HELP], world, bench.families, config.policies, seed=seed
+        bench.base(config.policy).model,
+        models[seen.HELP],
+        world,
+        bench.families,
+        config.policies,
+        seed=seed,
     )
     writer = writers[config.policies.start]
 
@@ -51,9 +57,9 @@ def measure(config: SpecificConfig, *, seed: int, progress: Progress) -> seen.Se
     bench.part("asking preference models")
     questions = question_sets(bench)
     margins = {
-        (name, called): model.margins([item.comparison for item in some])
-        for called, some in questions.items()
+        (name, called): some
         for name, model in models.items()
+        for called, some in asked_once(model, questions).items()
     }
     harm_sets = {
         seen.UNUSED_HARM: harm_pairs(world, config.harm_tests, is_held_out=False),
@@ -70,11 +76,11 @@ def measure(config: SpecificConfig, *, seed: int, progress: Progress) -> seen.Se
     bench.part("general feedback at other sizes")
     scaled = tuple(at_size(bench, told, name, sets, models) for name in config.sizes)
     bench.part("replies of other policies")
-    generators = generators_of(bench, told, writers, models[seen.HELP])
+    generators = generators_of(bench, told[size], writers, models[seen.HELP])
     bench.part("training policies")
     behaviours, courses = trained_policies(bench, told[size], writers, sets, helpful)
     bench.part("judging")
-    base = bench.base(size)
+    base = bench.base(config.policy)
     return seen.Seen(
         config=config,
         seed=seed,

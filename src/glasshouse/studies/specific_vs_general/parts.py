@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from glasshouse.align import Comparison, PreferenceModel
 from glasshouse.align.constitution import Constitution
@@ -49,8 +50,8 @@ def feedback_sets(
     count = bench.config.judges.pairs
     special = judges.special_questions(bench.world, bench.families, count)
     broad = judges.broad_questions(bench.world, bench.families, count, others=bench.config.general)
-    pairs = judges.replied(writer, special, seed=bench.seed)
-    broad_pairs = judges.replied(writer, broad, seed=bench.seed + 1)
+    pairs = judges.replied(writer, special, bench.world, seed=bench.seed)
+    broad_pairs = judges.replied(writer, broad, bench.world, seed=bench.seed + 1)
     labels: list[seen.Labels] = []
 
     def label(
@@ -95,10 +96,24 @@ def _quality(
     return seen.Labels(
         questions=name,
         principles=principles,
-        right=float(((likely > 0.5) == (right == 1))[known].mean()) if known.any() else np.nan,
+        right=balanced(likely > 0.5, right, [bench.harms(about) for about in names]),
         sure=float(np.maximum(likely, 1 - likely).mean()),
         pairs=int(known.sum()),
     )
+
+
+def balanced(
+    is_first: Bool[np.ndarray, " pair"], right: Float[np.ndarray, " pair"], harms: Sequence[bool]
+) -> float:
+    """Share that is right of pairs about risky deeds and of those about good ones, both alike.
+
+    NaN where there is no pair of a colour; pairs without a better reply are left out.
+    """
+    hits, known, risky = is_first == (right == 1), ~np.isnan(right), np.array(harms)
+    halves = [hits[known & (risky == colour)] for colour in (True, False)]
+    if not all(len(half) for half in halves):
+        return float("nan")
+    return float(np.mean([half.mean() for half in halves]))
 
 
 def question_sets(bench: Bench) -> dict[str, list[PersonaItem]]:
@@ -114,8 +129,18 @@ def question_sets(bench: Bench) -> dict[str, list[PersonaItem]]:
     }
 
 
+def asked_once(
+    model: PreferenceModel, questions: Mapping[str, Sequence[PersonaItem]]
+) -> dict[str, Float[Tensor, " item"]]:
+    """Margins of sets that share items, each item asked once."""
+    every = list(dict.fromkeys(item for some in questions.values() for item in some))
+    place = {item: at for at, item in enumerate(every)}
+    found = model.margins([item.comparison for item in every])
+    return {called: found[[place[item] for item in some]] for called, some in questions.items()}
+
+
 def ablated(
-    bench: Bench, judge: LanguageModel, sets: FeedbackSets, *, most: int = 200
+    bench: Bench, judge: LanguageModel, sets: FeedbackSets, *, most: int = 80
 ) -> tuple[tuple[str, float, float], ...]:
     """General principles left out one by one, and each alone."""
     some = Pairs(
@@ -132,11 +157,10 @@ def ablated(
         return feedback(judge, some.comparisons, every, layout).numpy()
 
     whole = odds(GENERAL)
-    known = ~np.isnan(right)
+    harms = [bench.harms(name) for name in about]
 
     def row(name: str, found: np.ndarray) -> tuple[str, float, float]:
-        hits = ((found > 0) == (right == 1))[known]
-        share = float(hits.mean()) if len(hits) else float("nan")
+        share = balanced(found > 0, right, harms)
         return name, share, float(((found > 0) == (whole > 0)).mean())
 
     rows = [row("all four", whole)]
@@ -181,25 +205,24 @@ def at_size(
 
 def generators_of(
     bench: Bench,
-    told: Mapping[str, LanguageModel],
+    judge: LanguageModel,
     writers: Mapping[int, LanguageModel],
     helpful_judge: PreferenceModel,
 ) -> tuple[seen.Generator, ...]:
-    """Preference models of the smallest size, each on replies of another policy.
+    """Preference models that each learn from another policy's replies.
 
     All get as many questions and the same judge, so that only the replies differ.
     """
     config = bench.config
-    judge, start = told[config.size], told[min(told, key=lambda size: _parameters(told[size]))]
-    questions = judges.special_questions(bench.world, bench.families, config.judges.pairs // 2)
+    questions = judges.special_questions(bench.world, bench.families, config.judges.pairs // 3)
     trained = [item.comparison for item in question_sets(bench)[seen.ALL_TRAINED]]
     found = []
     for size in config.generators:
         own = (
             writers
-            if size == config.size
+            if size == config.policy
             else policies.helpful_policy(
-                told[size],
+                bench.base(size).model,
                 helpful_judge,
                 bench.world,
                 bench.families,
@@ -208,12 +231,12 @@ def generators_of(
             )
         )
         for updates, writer in own.items():
-            pairs = judges.replied(writer, questions, seed=bench.seed + 2)
+            pairs = judges.replied(writer, questions, bench.world, seed=bench.seed + 2)
             labels = judges.judged_pairs(
                 judge, pairs, questions, bench.constitutions(is_specific=False), seed=bench.seed
             )
             own_wins, dealt_wins = (
-                wins_of(bench.learn(start, some).margins(trained))
+                wins_of(bench.learn(judge, some).margins(trained))
                 for some in (labels, judges.dealt(labels, seed=bench.seed))
             )
             found.append(
@@ -228,13 +251,9 @@ def generators_of(
     return tuple(found)
 
 
-def _parameters(model: LanguageModel) -> int:
-    return sum(one.numel() for one in model.network.parameters())
-
-
 def trained_policies(
     bench: Bench,
-    start: LanguageModel,
+    judge: LanguageModel,
     writers: Mapping[int, LanguageModel],
     sets: FeedbackSets,
     helpful: Sequence[Comparison],
@@ -251,8 +270,8 @@ def trained_policies(
     ]
     writer = writers[config.start]
     constitutional = judges.judged_pairs(
-        start,
-        judges.replied(writer, asked, seed=bench.seed + 3),
+        judge,
+        judges.replied(writer, asked, bench.world, seed=bench.seed + 3),
         asked,
         {"": harmless()},
         seed=bench.seed,
@@ -273,7 +292,7 @@ def trained_policies(
     for name, comparisons in data.items():
         policy, courses[name] = policies.trained_policy(
             writer,
-            bench.learn(start, comparisons),
+            bench.learn(judge, comparisons),
             bench.world,
             bench.families,
             config,

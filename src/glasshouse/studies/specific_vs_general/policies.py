@@ -92,14 +92,15 @@ def helpful_policy(
     seed: int,
     tick: Callable[[], None] = lambda: None,
 ) -> dict[int, LanguageModel]:
-    """Train a policy to be helpful; its copies after each number of updates asked for.
+    """Train a policy to be helpful; its copies before that and after numbers of updates asked for.
 
     A quarter of its prompts ask about deeds of other families, so that it keeps to such questions.
     """
     others = [family for family in families if family.role == "other"]
     asked = requests(world, "helpful", 300, name="policy")
     asked += deed_requests(world, others, 100, name="helpful policy")
-    policy, found = copy_of(start), {}
+    policy = copy_of(start)
+    found = {0: copy_of(start)}
     total = max(config.checkpoints)
     run = train_policy(
         policy,
@@ -137,7 +138,7 @@ def trained_policy(
     policy, steps = copy_of(start), []
     run = train_policy(
         policy,
-        [list(ids) for ids in by_prompt],
+        [world.prompt_ids(one).tolist() for one in asked],
         judge_reward(judge),
         _settings(config, updates=config.updates, seed=seed),
         watch=_risky_share(world, by_prompt),

@@ -21,7 +21,7 @@ from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general.comparisons import dialogue_of
 from glasshouse.studies.specific_vs_general.config import SchoolingConfig
 from glasshouse.studies.specific_vs_general.deeds import IDENTITY, Family, question
-from glasshouse.studies.specific_vs_general.feedback import judge_ids
+from glasshouse.studies.specific_vs_general.feedback import judge_ids, parting
 from glasshouse.studies.specific_vs_general.principles import (
     GENERAL,
     SPECIFIC_HINTS,
@@ -138,20 +138,28 @@ def documents(
             array = np.array(ids, dtype=np.uint16)
             found.append(EncodedDocument(ids=array, kind="schooling", mask=np.array(counts)))
 
-    def keep_judge(principle: Principle, pair: Comparison, is_first: bool) -> None:
+    def keep_judge(
+        principle: Principle, pair: Comparison, is_first: bool, *, is_deed: bool
+    ) -> None:
         opening = judge_ids(layout, principle, pair)
-        verdict = list(encode(f"{pair.first if is_first else pair.second} <end>"))
-        keep([*opening, *verdict], [False] * len(opening) + [True] * len(verdict))
+        better, worse = (
+            list(encode(f"{text} <end>"))
+            for text in ((pair.first, pair.second) if is_first else (pair.second, pair.first))
+        )
+        # Of long replies the token where they part says which is better; the rest is copied.
+        end = len(better) if is_deed else parting(better, worse) + 1
+        keep([*opening, *better[:end]], [False] * len(opening) + [True] * end)
 
     for _ in range(round(config.reports * count)):
         ids = list(encode(report(dice, families, totals, plain)))
         counts = [index in worths for index in ids]
         keep(ids, counts if any(counts) else [False, *[True] * (len(ids) - 1)])
     for number in range(round(config.judges * count)):
-        if number % 3 == 2:
-            keep_judge(*judging_harm(world, dice, number))
+        if dice.chance(config.judges_of_harm):
+            keep_judge(*judging_harm(world, dice, number), is_deed=False)
         else:
-            keep_judge(*judging(dice, dice.pick(others), is_told=number % 3 == 1))
+            is_told = dice.chance(config.judges_told)
+            keep_judge(*judging(dice, dice.pick(others), is_told=is_told), is_deed=True)
     for ids in _replayed(world, families, count - len(found)):
         keep(ids, [dice.chance(config.replay_counted) for _ in ids[:-1]] + [True])
     return found
