@@ -42,8 +42,8 @@ def draw_accuracy(seen: Seen) -> "Drawing":
                 label=condition,
             )
         axes.axhline(0.5, color="C6", linestyle="--", linewidth=1)
-        axes.set(xscale="log", xlabel="parameters", title=_SCORINGS[way])
-        _name_sizes(axes, seen)
+        axes.set(xscale="log", title=_SCORINGS[way])
+        _name_sizes(axes, seen, parameters=False)
     panels[0].set_ylabel("gold pairs right")
     panels[0].legend(fontsize="small")
     return figure
@@ -93,7 +93,7 @@ def draw_objectives(seen: Seen) -> "Drawing":
         )
     left.set(xscale="log", xlabel="parameters", ylabel="held-out pairs right", title="four grades")
     _name_sizes(left, seen)
-    left.legend(fontsize="small", loc="lower right")
+    left.legend(fontsize="small", loc="upper left", ncols=3)
     binary = seen.objectives.binary
     right.bar(
         list(binary),
@@ -103,7 +103,7 @@ def draw_objectives(seen: Seen) -> "Drawing":
         color=["C0", "C1"],
         width=0.6,
     )
-    right.set(title=f"right or wrong, {seen.config.middle}", ylim=(0.4, 1.02))
+    right.set(title=f"right or wrong, {seen.config.middle}", ylim=(0.4, 1.1))
     for axes in (left, right):
         axes.axhline(0.5, color="C6", linestyle="--", linewidth=1)
     return figure
@@ -114,7 +114,7 @@ def draw_votes(seen: Seen) -> "Drawing":
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 2, figsize=(8.4, 3.2))
-    titles = ("votes and target agree", "votes like long replies, the target short ones")
+    titles = ("votes and target agree", "they differ on length")
     for axes, curves, title in zip(
         panels, (seen.votes.agreeing, seen.votes.conflicting), titles, strict=True
     ):
@@ -205,9 +205,12 @@ def _error(values: np.ndarray) -> float:
     return float(np.std(values) / np.sqrt(len(values)))
 
 
-def _name_sizes(axes, seen: Seen) -> None:
+def _name_sizes(axes, seen: Seen, *, parameters: bool = True) -> None:
     axes.set_xticks(
         [one.params for one in seen.prompted.values()],
-        [f"{one.size}\n{one.params / 1e6:.2f} M" for one in seen.prompted.values()],
+        [
+            f"{one.size}\n{one.params / 1e6:.2f} M" if parameters else one.size
+            for one in seen.prompted.values()
+        ],
     )
     axes.minorticks_off()
