@@ -127,6 +127,15 @@ def test_a_crowd_compares_what_the_policy_says(tmp_path):
     )
     found = gather(1, world_model())
     assert [one.comparison for one in seen] == found
+    strong = crowd_rounds(
+        WORLD.crowd(),
+        lambda number: [*HELPFUL[:10], *HARMFUL[:10]],
+        interface=lambda request: "red-team" if request.harmful else "helpful",
+        seed=0,
+        max_new_tokens=100,
+        stronger_than=0,
+    )(1, world_model())
+    assert strong == [one.comparison for one in seen if one.strength > 0]
     assert all((one.interface == "red-team") == one.request.harmful for one in seen)
 
 

@@ -30,7 +30,10 @@ from glasshouse.studies.rlhf.collecting import (
     interface_of,
     refuse_silence,
 )
+from glasshouse.studies.rlhf.judge_evidence import log_linear
 from glasshouse.studies.rlhf.judging import (
+    Pass,
+    Scored,
     fresh_judge,
     learn_all,
     learn_weighed,
@@ -151,6 +154,8 @@ class TestStudy:
         for result in findings.claims:
             is_tested = result.evidence.gate is None
             assert (result.evidence.control is not None) == is_tested, result.claim.id
+        fit = findings.claims[0].evidence
+        assert fit.interval[0] <= fit.measured <= fit.interval[1]
         for section in findings.sections:
             for item in section.items:
                 if isinstance(item, Figure):
@@ -266,6 +271,46 @@ class TestPolicies:
         own = policy_config(speaker, config, seed=0)
         assert own.schedule.peak_lr == config.peak_lr * config.width / 64
         assert (own.replies_per_prompt, own.kl_weight) == (1, 0.001)
+
+
+class TestEvidence:
+    def judge_that_learns(self, gain: float) -> Pass:
+        """Whose margins say what is preferred in a share of pairs that grows with each doubling."""
+        chance = np.random.default_rng(0)
+        scored = []
+        for number in range(5):
+            both = []
+            for _ in range(2):
+                p_first = chance.integers(0, 2, 400).astype(float)
+                is_right = np.arange(400) < 400 * (0.5 + gain * number)
+                margin = np.where(is_right, 2 * p_first - 1, 1 - 2 * p_first)
+                both.append(
+                    Scored(first=margin, second=0 * margin, p_crowd=p_first, p_label=p_first)
+                )
+            scored.append((both[0], both[1]))
+        judge = fresh_judge(untrained(WORLD, WorldConfig(size="nano", train=TrainConfig(steps=1))))
+        return Pass(
+            size="nano",
+            parameters=1,
+            seen=(100, 200, 400, 800, 1600),
+            scored=tuple(scored),
+            half=judge,
+            whole=judge,
+        )
+
+    def test_reads_a_planted_slope(self):
+        """0.05 a doubling are 0.166 a factor of ten, on a line without a rest."""
+        slope, low, high, fit = log_linear(
+            self.judge_that_learns(0.05), rng=np.random.default_rng(0)
+        )
+        assert slope == pytest.approx(0.05 / np.log10(2), rel=0.01)
+        assert low < slope < high
+        assert fit > 0.999
+
+    def test_a_slope_in_doubt_fits_nothing(self):
+        """A judge that learns nothing has no line, whatever chance draws."""
+        *_, fit = log_linear(self.judge_that_learns(0.0), rng=np.random.default_rng(0))
+        assert fit == 0
 
 
 class TestReading:

@@ -130,6 +130,7 @@ def crowd_rounds(
     interface: Callable[[Request], Interface],
     seed: int,
     max_new_tokens: int = 40,
+    stronger_than: int = -1,
     watch: Callable[[int, Sequence[Collected]], None] | None = None,
 ) -> CollectRound:
     """Simulated annotators compare two of the newest policy's replies to each request.
@@ -140,6 +141,7 @@ def crowd_rounds(
         interface: What is asked about a request.
         seed: Names all chance.
         max_new_tokens: Most tokens of a reply.
+        stronger_than: Keep comparisons whose strength is greater; 0 leaves out the weakest.
         watch: Shown what was collected, with its truth.
     """
 
@@ -156,6 +158,7 @@ def crowd_rounds(
                     crowd,
                     interface=kind,
                     seed=1000 * seed + number,
+                    stronger_than=stronger_than,
                 )
         if watch is not None:
             watch(number, found)

@@ -106,7 +106,7 @@ def draw_judges(seen: Seen) -> Drawing:
     axes.set(xscale="log", xlabel="comparisons learned from", ylabel="accuracy")
     axes.set_xticks(found.seen, [str(count) for count in found.seen])
     axes.minorticks_off()
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center right")
     return figure
 
 

@@ -88,11 +88,13 @@ def data(seen: Seen, rng: np.random.Generator) -> Evidence:
         ]
         return float(np.mean([fit if slope > 0 else 0.0 for slope, fit in curves]))
 
+    low, high = resampled(sizes, again, rng=rng)
     *_, shuffled = log_linear(seen.shuffled, rng=rng)
     slopes = ", ".join(f"{size} {slope:+.3f}" for size, (slope, *_) in fits.items())
     return Evidence(
         measured=measured,
-        interval=resampled(sizes, again, rng=rng),
+        # Resamples know nothing of a doubtful sign, for which the measure is 0.
+        interval=(min(low, measured), max(high, measured)),
         text=f"R² {measured:.2f} over {len(seen.shuffled.seen)} doublings; a factor of ten gives "
         f"{slopes}",
         control=judge_control(claims.DATA, shuffled, text="smallest judge, preferences shuffled"),

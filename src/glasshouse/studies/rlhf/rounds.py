@@ -90,7 +90,6 @@ class RoundsJob:
 
     def gather(self, number: int, policy: LanguageModel, *, first: int) -> list[Comparison]:
         """Comparisons of a policy's replies, ties left out."""
-        kept: list[Comparison] = []
         collect_round = crowd_rounds(
             self.crowd,
             lambda _: both_requests(
@@ -99,14 +98,9 @@ class RoundsJob:
             interface=interface_of,
             seed=self.seed,
             max_new_tokens=self.config.collecting.max_new_tokens,
-            watch=lambda _, found: kept.extend(
-                one.comparison
-                for one in found
-                if one.strength > self.config.collecting.stronger_than
-            ),
+            stronger_than=self.config.collecting.stronger_than,
         )
-        collect_round(number, policy)
-        return kept
+        return list(collect_round(number, policy))
 
 
 def run_online(job: RoundsJob, folder: Path) -> Rounds:
