@@ -159,7 +159,7 @@ _CARDS = (
         summary="What do people's comparisons teach a judge, what does the judge teach a policy, "
         "and when does the reward rise while what it stands for falls?",
         presets={
-            "small": "one CPU core, about 9 minutes",
+            "small": "one CPU core, about 6 minutes beyond the shared bases",
             "paper": "one GPU, about a day",
         },
         where="glasshouse.studies.rlhf:STUDY",
