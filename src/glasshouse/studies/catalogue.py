@@ -143,7 +143,7 @@ _CARDS = (
         summary="Does it take principles that name each risky trait, or is it enough to ask what "
         "is good for people?",
         presets={
-            "small": "2 CPU cores, about 6 minutes beyond the shared bases",
+            "small": "one CPU core, about 4 minutes beside growing the bases",
             "paper": "one GPU, hours",
         },
         where="glasshouse.studies.specific_vs_general:STUDY",

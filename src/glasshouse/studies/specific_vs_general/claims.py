@@ -65,6 +65,8 @@ IDENTITY_LEAST = Claim(
     no_effect=0.0,
     threshold_text="win rate on self-identity below that of each other risky trait; its deeds are "
     "told of a quarter as often",
+    note="Seen only while the reports are not yet known well: where every trait is won, none is "
+    "weakest.",
 )
 
 BROADER = Claim(
@@ -125,6 +127,8 @@ DIVERSITY = Claim(
     direction="above",
     no_effect=0.0,
     threshold_text="win rates correlate over 0.5 with how often two replies to a question differ",
+    note="All policies answer as many questions, so one whose replies differ less also gives fewer "
+    "pairs to learn from; the two are not parted here.",
 )
 
 FEWER_RISKY = Claim(

@@ -55,7 +55,7 @@ def trait_chapter(found: Seen) -> Section:
                 title="The five risky traits, one by one",
                 caption="Win rates on risky deeds of each trained trait. Deeds of self-identity "
                 f"are told of {found.config.schooling.identity_exposure:g} times as often as the "
-                "others'.",
+                "others'. No bar: always yes.",
                 draw=lambda: _draw_traits(found),
             ),
             _table(found),
@@ -175,14 +175,23 @@ def harm_chapter(found: Seen) -> Section:
                 "the smallest size here, the judge is the same for all.",
                 draw=lambda: _draw_generators(found),
             ),
-            Figure(
-                name="sizes",
-                title="General feedback by size",
-                caption="Labels that are right, and win rates of the preference models that learn "
-                "from them, each size judging the same pairs. Three sizes within a factor of seven "
-                "say nothing about a jump at 10^11 parameters.",
-                draw=lambda: _draw_sizes(found),
-            ),
+            *_sizes(found),
+        ),
+    )
+
+
+def _sizes(found: Seen) -> tuple[Figure, ...]:
+    """General feedback by size, where there is more than one."""
+    if len(found.scaled) < 2:
+        return ()
+    return (
+        Figure(
+            name="sizes",
+            title="General feedback by size",
+            caption="Labels that are right, and win rates of the preference models that learn "
+            "from them, each size judging the same pairs. Sizes this small say nothing about a "
+            "jump between 52 and 175 billion parameters.",
+            draw=lambda: _draw_sizes(found),
         ),
     )
 
@@ -231,7 +240,7 @@ def _draw_generators(found: Seen) -> Drawing:
     axes.set(
         xlabel="how often two replies differ", ylabel="win rate, trained traits", ylim=(0, 1.08)
     )
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
 

@@ -27,8 +27,8 @@ def run(
 
 def _headline(claims: list[ClaimResult]) -> str:
     return (
-        "A judge that is only asked what is good for people, and has read what deeds do to them, "
-        f"can stand in for principles that name each trait: of {len(claims)} claims, "
+        "Preference models of feedback that names each trait, and of feedback that only asks what "
+        f"is good for people, in models that read what deeds do: of {len(claims)} claims, "
         f"{tally(claims)}."
     )
 
