@@ -296,16 +296,16 @@ def tree_attention(
 ) -> Float[Tensor, "token d_heads"]:
     """Let prompts look at themselves, and replies at their prompt and at themselves."""
     count = len(tree.prompts.scatter)
-    prompts = in_rows(heads[:count], tree.prompts)  # row kv_head column packed d_head
-    keys, values = prompts[:, :, :, -2], prompts[:, :, :, -1]
-    z = attend(prompts[:, :, :, :-2], keys, values)
-    mixed = [in_line(z, tree.prompts)]
+    prompts = in_rows(heads[:count], tree.prompts)
+    mixed = [in_line(attend(prompts), tree.prompts)]
     if len(tree.replies.scatter):
         replies = in_rows(heads[count:], tree.replies, count)
-        own_keys, own_values = replies[:, :, :, -2], replies[:, :, :, -1]
-        shared = (keys, values, tree.prompts.is_token)
-        z = attend(replies[:, :, :, :-2], own_keys, own_values, shared)
-        mixed.append(in_line(z, tree.replies))
+        each = len(replies) // len(prompts)
+        # prompt kv_head reply column packed d_head: queries to one prompt lie side by side
+        by_prompt = replies.unflatten(0, (-1, each)).transpose(1, 2)
+        keys, values = prompts[:, :, :, -2], prompts[:, :, :, -1]
+        z = attend_with_prompt(by_prompt, keys, values, tree.prompts.is_token)
+        mixed.append(in_line(z.transpose(1, 2).flatten(0, 1), tree.replies))
     return torch.cat(mixed)
 
 
@@ -328,44 +328,41 @@ def in_line(
 
 
 def attend(
-    queries: Float[Tensor, "row kv_head column query d_head"],
-    keys: Float[Tensor, "row kv_head column d_head"],
-    values: Float[Tensor, "row kv_head column d_head"],
-    shared: tuple[Tensor, Tensor, Tensor | None] | None = None,
+    heads: Float[Tensor, "row kv_head column packed d_head"],
 ) -> Float[Tensor, "row kv_head column query d_head"]:
-    """Mix the values of a row's tokens up to each, and those of the prompt that rows share."""
-    rows, heads, width, group, d_head = queries.shape
-    q = queries.transpose(2, 3).reshape(rows, heads, group * width, d_head)
-    scores = q @ keys.transpose(2, 3)
-    here = torch.arange(width, device=q.device)
-    future = (here[:, None] < here).repeat(group, 1)
-    scores = scores.masked_fill(future, -torch.inf)
-    if shared is None:
-        z = scores.softmax(dim=3, dtype=torch.float32).to(q.dtype) @ values
-    else:
-        z = _mixed_with_prompt(q, scores, values, *shared)
-    return z.unflatten(2, (group, width)).transpose(2, 3)
+    """Mix the values of a row's tokens up to each."""
+    keys, values = heads[:, :, :, -2], heads[:, :, :, -1]
+    q = heads[:, :, :, :-2].flatten(2, 3)
+    scores = (q @ keys.transpose(2, 3)).masked_fill(_later(heads), -torch.inf)
+    z = scores.softmax(dim=3, dtype=torch.float32).to(q.dtype) @ values
+    return z.unflatten(2, (heads.shape[2], -1))
 
 
-def _mixed_with_prompt(
-    q: Float[Tensor, "row kv_head query d_head"],
-    scores: Float[Tensor, "row kv_head query column"],
-    values: Float[Tensor, "row kv_head column d_head"],
+def attend_with_prompt(
+    heads: Float[Tensor, "prompt kv_head each column packed d_head"],
     prompt_keys: Float[Tensor, "prompt kv_head slot d_head"],
     prompt_values: Float[Tensor, "prompt kv_head slot d_head"],
     is_token: Bool[Tensor, "prompt slot"] | None,
-) -> Float[Tensor, "row kv_head query d_head"]:
+) -> Float[Tensor, "prompt kv_head each column query d_head"]:
     """One softmax over prompt and reply; all queries to a prompt are one product."""
-    prompts, _, slots, _ = prompt_keys.shape
-    each = q.shape[0] // prompts
-    by_prompt = q.unflatten(0, (prompts, each)).transpose(1, 2).flatten(2, 3)
-    to_prompt = by_prompt @ prompt_keys.transpose(2, 3)  # prompt kv_head (each query) slot
+    each, width = heads.shape[2:4]
+    slots = prompt_keys.shape[2]
+    keys, values = heads[..., -2, :], heads[..., -1, :]
+    q = heads[..., :-2, :].flatten(3, 4)  # prompt kv_head each (column query) d_head
+    to_prompt = q.flatten(2, 3) @ prompt_keys.transpose(2, 3)
     if is_token is not None:
         to_prompt = to_prompt.masked_fill(~is_token[:, None, None], -torch.inf)
-    to_prompt = to_prompt.unflatten(2, (each, -1)).transpose(1, 2).flatten(0, 1)
-    pattern = torch.cat([to_prompt, scores], dim=3).softmax(dim=3, dtype=torch.float32)
-    pattern = pattern.to(q.dtype)
-    on_prompt, own = pattern[..., :slots], pattern[..., slots:]
-    by_prompt = on_prompt.unflatten(0, (prompts, each)).transpose(1, 2).flatten(2, 3)
-    z = (by_prompt @ prompt_values).unflatten(2, (each, -1)).transpose(1, 2).flatten(0, 1)
-    return z + own @ values
+    to_own = (q @ keys.transpose(3, 4)).masked_fill(_later(heads), -torch.inf)
+    scores = torch.cat([to_prompt.unflatten(2, (each, -1)), to_own], dim=4)
+    pattern = scores.softmax(dim=4, dtype=torch.float32).to(q.dtype)
+    z = (pattern[..., :slots].flatten(2, 3) @ prompt_values).unflatten(2, (each, -1))
+    return (z + pattern[..., slots:] @ values).unflatten(3, (width, -1))
+
+
+def _later(
+    heads: Float[Tensor, "... column packed d_head"],
+) -> Bool[Tensor, "column_query column"]:
+    """Which tokens come after the one that a query is of."""
+    width, packed = heads.shape[-3:-1]
+    here = torch.arange(width, device=heads.device)
+    return (here[:, None] < here).repeat_interleave(packed - 2, dim=0)

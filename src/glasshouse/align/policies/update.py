@@ -211,15 +211,18 @@ def update(
 
 
 def _minibatches(judged: Judged, config: PolicyConfig, step: int) -> Iterator[list[int]]:
-    """Places of replies, dealt out anew in every epoch."""
-    count = len(judged.rows.replies)
+    """Places of replies, dealt out anew in every epoch: a prompt's together where there are prompts
+    enough, as they share what is read of it.
+    """
+    count, parts = len(judged.rows.replies), config.update.minibatches
+    each = config.replies_per_prompt if config.prompts_per_step >= parts else 1
     for epoch in range(config.update.epochs):
-        if config.update.minibatches == 1:
+        if parts == 1:
             yield list(range(count))
             continue
-        order = np.random.default_rng([config.seed, step, epoch, 0x3B]).permutation(count)
-        for part in np.array_split(order, config.update.minibatches):
-            yield part.tolist()
+        order = np.random.default_rng([config.seed, step, epoch, 0x3B]).permutation(count // each)
+        for part in np.array_split(order, parts):
+            yield [int(first) * each + within for first in part for within in range(each)]
 
 
 class _Counts(NamedTuple):
