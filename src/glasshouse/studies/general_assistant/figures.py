@@ -104,6 +104,7 @@ def draw_objectives(seen: Seen) -> "Drawing":
         width=0.6,
     )
     right.set(title=f"right or wrong, {seen.config.middle}", ylim=(0.4, 1.1))
+    right.set_yticks([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])  # what is above is the legend's
     for axes in (left, right):
         axes.axhline(0.5, color="C6", linestyle="--", linewidth=1)
     return figure
