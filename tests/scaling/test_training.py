@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from glasshouse.errors import InputError
+from glasshouse.scaling import Shape, ShardWork, SweepPlan, grid
+from glasshouse.training import EncodedDocument, write_shards
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Trains on a chain whose next token is one of two."""
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 6000), ("held-out", 800)):
+        ids = np.cumsum(1 + rng.integers(0, 2, count)) % 8
+        write_shards(tmp_path / name, [EncodedDocument(ids=ids, kind="chain", mask=None)])
+    return ShardWork(train=tmp_path / "train", held_out=tmp_path / "held-out", moments=4)
+
+
+def plan(*, lrs, seeds=(0,)):
+    shape = Shape(d_model=16, num_layers=1, vocab_size=8, context=8)
+    trials = grid([shape], tokens=[8 * 8 * 30], batches=[8], lrs=lrs, seeds=seeds)
+    return SweepPlan(trials=trials, budget=1e12, base_width=8)
+
+
+class TestShardWork:
+    def test_trains_each_trial_as_if_alone(self, work):
+        """A population changes the time, not the losses; a trial that diverged is named and
+        leaves the others as they were."""
+        whole = plan(lrs=[1e-2, 3e-2, 1e3])
+        together = work(whole, whole.trials)
+        alone = work(whole, whole.trials[1:2])[0]
+        assert [one.loss for one in together[1].curve] == pytest.approx(
+            [one.loss for one in alone.curve], rel=1e-4
+        )
+        assert together[1].curve[-1].loss < together[1].curve[0].loss
+        assert together[1].curve[-1].tokens == whole.trials[1].tokens
+        assert not together[1].failure
+        assert together[2].failure.startswith("diverged")
+
+    def test_refuses_trials_of_two_shapes(self, work):
+        """One program has one shape."""
+        one, other = plan(lrs=[1e-2]), Shape(d_model=8, num_layers=1, vocab_size=8, context=8)
+        from dataclasses import replace
+
+        trials = [one.trials[0], replace(one.trials[0], shape=other)]
+        with pytest.raises(InputError, match="one shape"):
+            work(one, trials)
