@@ -59,7 +59,7 @@ def tiny() -> ConstitutionalConfig:
     """Everything once, with next to nothing in it."""
     return ConstitutionalConfig(
         sizes=("nano", "tiny"),
-        base_steps=4,
+        base_steps=60,
         world="nano",
         assistants=SchoolConfig(steps=2, shares=(("helpful-only", 0.4), ("critique", 0.6))),
         judges=SchoolConfig(steps=2, shares=(("judge", 0.7), ("reasoned", 0.3))),
@@ -69,7 +69,7 @@ def tiny() -> ConstitutionalConfig:
         ),
         judging=JudgingConfig(pairs=12, held_out_pairs=8),
         shaping=ShapingConfig(
-            size="nano", judge="tiny", chains=8, helpful=6, comparisons=10, steps=1, over=2,
+            size="nano", judge="tiny", chains=8, helpful=6, comparisons=24, steps=1, over=2,
             prompts_per_step=4, replies_per_prompt=2, test_prompts=8,
         ),
     )  # fmt: skip

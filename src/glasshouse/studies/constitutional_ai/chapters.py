@@ -168,9 +168,9 @@ def policies_chapter(seen: Seen) -> Section:
             Figure(
                 name="updates",
                 title="What training gained and how far it went",
-                caption="Mean preference score beyond that of the first update, against the root "
-                "of the divergence from the start. Scores of different judges have different "
-                "units.",
+                caption="Mean preference score beyond that of the first updates, against the root "
+                "of the divergence from the start, both over five updates. Scores of different "
+                "judges have different units.",
                 draw=lambda: figures.updates(seen),
             ),
             Table(

@@ -10,6 +10,8 @@ from glasshouse.studies.constitutional_ai.seen import Seen
 
 SHOWN = ("base", "helpful-only", "sl-cai", "hh-rlhf", "rl-cai", "rl-cai-over")
 """Policies of the main figure."""
+_SMOOTHED = 5
+"""Updates that are averaged where a course is drawn: one's divergence is that of 48 replies."""
 
 
 def judges(seen: Seen) -> Drawing:
@@ -151,9 +153,13 @@ def updates(seen: Seen) -> Drawing:
     names = ("rl-cai-over", "cot", "cot-clamped", "soft", "hard", "hh-rlhf", "helpful-only")
     for place, name in enumerate(names):
         steps = seen.policies.shaped[name].steps
-        nats = np.sqrt(np.maximum([kl for _, kl in steps], 0))
-        reward = np.array([reward for reward, _ in steps])
-        axis.plot(nats, reward - reward[0], ".-", color=f"C{place}", markersize=3, label=name)
+        window = min(_SMOOTHED, len(steps))
+        reward, nats = (
+            np.convolve(values, np.ones(window) / window, "valid")
+            for values in zip(*steps, strict=True)
+        )
+        far = np.sqrt(np.maximum(nats, 0))
+        axis.plot(far, reward - reward[0], ".-", color=f"C{place}", markersize=3, label=name)
     axis.set(xlabel="root of the divergence, nats a reply", ylabel="preference score gained")
     figure.legend(loc="outside right center", fontsize="small")
     return figure

@@ -19,6 +19,7 @@ from glasshouse.align import (
 )
 from glasshouse.align.feedback import Feedback, feedback_of
 from glasshouse.align.tournament import Standings, gold_referee, round_robin, standings
+from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.constitutional_ai.chains import (
     aims_ladder,
@@ -269,6 +270,11 @@ class Shaper:
         helpful = crowd_labels(self.base.model, people, harmless, seed=seed)
         from_people = crowd_labels(self.base.model, people, harmful, seed=seed)
         pairs = sample_pairs(self.start, harmful, seed=seed)
+        if not pairs.comparisons or not helpful or not from_people:
+            raise InputError(
+                f"of {config.comparisons} requests none got two different replies that end; raise "
+                "base_steps or shaping.comparisons"
+            )
         self.clock.lap("pairs of replies")
         plain, reasoned = self._feedback(pairs, reasons=False), self._feedback(pairs, reasons=True)
         temperature = cooling(reasoned)
