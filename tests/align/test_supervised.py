@@ -182,6 +182,13 @@ class TestSftRun:
         assert weights(whole.checkpoints[-1]) == weights(killed.checkpoints[-1])
         assert [r.loss for r in whole.metrics()] == [r.loss for r in killed.metrics()]
 
+    def test_has_rows_for_what_it_measures_on(self, tmp_path):
+        """Held-out dialogues may be the longest."""
+        long = Rendered(ids=[1] * 17, is_reply=[False] + [True] * 16)
+        run = start_sft_run(tmp_path / "run", make_model(), make_dialogues(), [long], CONFIG)
+        (last,) = [step for step in continue_sft(run) if step.step == run.record.config.steps]
+        assert last.held_out is not None
+
     def test_gives_what_training_in_memory_gives(self, tmp_path):
         """One and the same run, with a folder and without; a break leaves a checkpoint."""
         model, dialogues = make_model(), make_dialogues()

@@ -126,8 +126,20 @@ def plan_sft(model: LanguageModel, rendered: Sequence[Rendered], config: SftConf
         InputError: If there is no dialogue, one has no reply or does not fit the context, or
             dialogues are to share rows of a network that cannot part them.
     """
+    return _plan(model, rendered, config)
+
+
+def _plan(
+    model: LanguageModel,
+    rendered: Sequence[Rendered],
+    config: SftConfig,
+    *,
+    measured: Sequence[Rendered] = (),
+) -> SftPlan:
+    """The same, in rows that hold the dialogues that are only measured as well."""
     documents = _documents(rendered)
-    context, batch, is_packed = _shape(model, rendered, config)
+    longest = max((tokens_read(one) for one in measured), default=0)
+    context, batch, is_packed = _shape(model, rendered, config, least=longest)
     rows = DocumentRows(
         documents, context=context, batch=batch, seed=config.seed, is_packed=is_packed
     )
@@ -188,7 +200,7 @@ def start_sft_run(
         raise InputError(
             "adapters are trained in memory: use train_sft, and keep them with save_adapters"
         )
-    plan = plan_sft(model, rendered, config)
+    plan = _plan(model, rendered, config, measured=held_out)
     return start_run(
         folder,
         model=model,
@@ -261,7 +273,7 @@ def _documents(rendered: Sequence[Rendered]) -> list[EncodedDocument]:
 
 
 def _shape(
-    model: LanguageModel, rendered: Sequence[Rendered], config: SftConfig
+    model: LanguageModel, rendered: Sequence[Rendered], config: SftConfig, *, least: int
 ) -> tuple[int, int, bool]:
     """Tokens of a row, rows of a batch, and whether dialogues share rows."""
     if not rendered:
@@ -277,7 +289,7 @@ def _shape(
     context = limit if config.context is None else config.context
     if context > limit:
         raise InputError(f"context={context} is longer than the model's, which is {limit}")
-    longest = max(tokens_read(one) for one in rendered)
+    longest = max(least, max(tokens_read(one) for one in rendered))
     if longest > context:
         raise InputError(
             f"a dialogue has {longest} tokens and a row {context}; cut it with fit_dialogues"
@@ -285,7 +297,7 @@ def _shape(
     if not is_packed:
         context = longest
     elif config.context is None:
-        lengths = [tokens_read(one) for one in rendered]
+        lengths = [*(tokens_read(one) for one in rendered), longest]
         context = row_width(lengths, limit, d_model=model.network.config.d_model)
     batch = max(1, config.batch_tokens // context // config.accumulate) * config.accumulate
     return context, batch, is_packed

@@ -96,7 +96,7 @@ def _start(
     settings: list[str],
 ) -> None:
     """Make the run folder."""
-    from glasshouse.align import SftConfig, plan_sft, start_sft_run
+    from glasshouse.align import SftConfig, start_sft_run
     from glasshouse.models import LanguageModel
     from glasshouse.training.run_folder import refuse_taken
 
@@ -113,10 +113,9 @@ def _start(
         for part, what in ((learned, "to learn"), (measured, "held out"))
     )
     recipe = {"base": model, "layout": name, "files": [str(path) for path in dialogues]}
-    plan = plan_sft(language, rendered, config)
-    start_sft_run(out, language, rendered, kept, config, recipe=recipe)
-    rows = f"{len(plan.rows.rows)} rows of {plan.rows.context} tokens"
-    talk(f"{len(rendered)} dialogues in {rows}, of which {plan.padding:.1%} are padding")
+    record = start_sft_run(out, language, rendered, kept, config, recipe=recipe).record
+    rows = f"rows of {record.context} tokens, of which {record.recipe['padding']:.1%} are padding"
+    talk(f"{len(rendered)} dialogues in {rows}")
 
 
 def _train(run: Run, notes: Notes, *, json: bool, quiet: bool) -> SftStep | None:
