@@ -17,6 +17,7 @@ from glasshouse.cli import (
     align,
     diff,
     elo,
+    evaluate,
     export,
     generate,
     import_,
@@ -86,6 +87,7 @@ app.add_typer(look.app, name="look", rich_help_panel="Models")
 app.add_typer(align.app, name="align", rich_help_panel="Models")
 app.add_typer(scaling.app, name="scaling", rich_help_panel="Models")
 app.command("elo", rich_help_panel="Models")(elo.elo)
+app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Models")
 app.command("studies", rich_help_panel="Papers")(studies.studies)
 app.command("run", rich_help_panel="Papers")(run.run)
 app.command("runs", rich_help_panel="Notebook")(runs.runs)

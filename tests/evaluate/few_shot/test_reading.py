@@ -56,6 +56,16 @@ class TestReadTask:
             assert read.generation == task.generation
             assert [one.target for one in read.samples] == [one.target for one in task.samples]
 
+    def test_refuses_to_choose_between_two_files_of_a_name(self, tmp_path, monkeypatch):
+        """lm-eval would take the one here; the one beside the task is as likely meant."""
+        path = write_task_file(tmp_path, CHOICE)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert len(whole(path).samples) == 12
+        (tmp_path / "elsewhere" / "towns.jsonl").write_text("{}")
+        with pytest.raises(InputError, match="these are two files"):
+            read_task(path)
+
     def test_gives_templates_no_way_to_python(self, tmp_path):
         """A task file from elsewhere must not run anything."""
         for template in (

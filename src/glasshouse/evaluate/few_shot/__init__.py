@@ -19,12 +19,13 @@ from glasshouse.evaluate.few_shot.running import (
     evaluate_respondent,
     gain,
 )
-from glasshouse.evaluate.few_shot.tasks import Metric, Sample, Task
+from glasshouse.evaluate.few_shot.tasks import LazySamples, Metric, Sample, Task
 
 __all__ = [
     "Answered",
     "CurvePoint",
     "FewShotConfig",
+    "LazySamples",
     "Metric",
     "Outcome",
     "Prompt",

@@ -236,7 +236,7 @@ def compare(outcome: Outcome, overlap: Overlap, metric: str, pipeline: str = "no
     Source:
         Brown et al. 2020 (2005.14165), section 4, which tells clean and all; intervals are ours.
     """
-    values = np.array(outcome.values(metric, pipeline))
+    values = np.array(outcome.values(metric, pipeline), dtype=np.float64)
     if len(overlap.dirty) < len(values):
         raise InputError(
             f"the overlap is of {len(overlap.dirty)} questions, and {len(values)} were asked"

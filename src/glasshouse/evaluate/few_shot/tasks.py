@@ -1,10 +1,11 @@
 """A few-shot task as data: questions with right answers, and how they are put and scored."""
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from glasshouse.errors import InputError
 
@@ -83,6 +84,31 @@ class Sample:
             )
 
 
+class LazySamples(Sequence):
+    """Questions that are made when they are asked for; a slice of them is a tuple.
+
+    The base names no element type on purpose: checkers of types would make one to look at it.
+    """
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        """One question, or several."""
+        if isinstance(index, slice):
+            return tuple(self.make(place) for place in range(*index.indices(len(self))))
+        return self.make(range(len(self))[index])
+
+    @abstractmethod
+    def make(self, place: int) -> Sample:
+        """The question at a place from 0."""
+
+
+Samples = tuple[Sample, ...] | LazySamples
+"""Questions at hand, or made when they are asked for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
     """Something that is measured of each answer, then averaged."""
@@ -151,9 +177,9 @@ class Task:
 
     name: str
     """As results call it."""
-    samples: Sequence[Sample]
+    samples: Samples
     """Questions to be asked."""
-    shots: Sequence[Sample] = ()
+    shots: Samples = ()
     """Where examples are drawn from; none: from the questions themselves, but the one asked."""
     output_type: OutputType = "multiple_choice"
     """What is asked of the model."""
@@ -216,7 +242,7 @@ class Task:
         return self.metrics or tuple(Metric(name=name) for name in usual)
 
     @property
-    def pool(self) -> Sequence[Sample]:
+    def pool(self) -> Samples:
         """Where examples are drawn from."""
         return self.shots or self.samples
 

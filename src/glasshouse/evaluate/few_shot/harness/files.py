@@ -44,17 +44,25 @@ def find_files(name: str, beside: Path) -> list[Path]:
     """The local files of a name, which may hold `*`.
 
     Raises:
-        InputError: If it is an address, or there are none.
+        InputError: If it is an address, there are none, or there are others in both places.
     """
     if "://" in name:
         raise InputError(
             f"{name} is no local file; nothing is downloaded, so name one on this disk"
         )
-    for folder in (Path(), beside):
-        found = sorted(glob.glob(str(folder / name)))
-        if found:
-            return [Path(path) for path in found]
-    raise InputError(f"there is no file {name}, neither here nor beside the task file")
+    here, there = _matching(name, Path()), _matching(name, beside)
+    if here and there and [p.resolve() for p in here] != [p.resolve() for p in there]:
+        raise InputError(
+            f"{name} is here and beside the task file, and these are two files; move one away, or "
+            "name the one that is meant by its whole path"
+        )
+    if not here and not there:
+        raise InputError(f"there is no file {name}, neither here nor beside the task file")
+    return here or there
+
+
+def _matching(name: str, folder: Path) -> list[Path]:
+    return sorted(folder / found for found in glob.glob(name, root_dir=folder))
 
 
 def _text(path: Path) -> str:

@@ -10,7 +10,7 @@ What is read: `task`, `dataset_path: json|csv` with `dataset_kwargs.data_files`,
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import yaml
 
@@ -18,7 +18,7 @@ from glasshouse.errors import InputError
 from glasshouse.evaluate.few_shot.harness.files import Row, read_splits
 from glasshouse.evaluate.few_shot.harness.scoring import read_scoring
 from glasshouse.evaluate.few_shot.harness.templates import as_list, is_column, reader, render
-from glasshouse.evaluate.few_shot.tasks import METRICS, OutputType, Sample, Task
+from glasshouse.evaluate.few_shot.tasks import METRICS, LazySamples, OutputType, Sample, Task
 
 _READ = frozenset(
     "task task_alias tag dataset_path dataset_name dataset_kwargs training_split validation_split "
@@ -44,7 +44,7 @@ def _refuse_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _refuse_tag)
 
 
-class Rows(Sequence[Sample]):
+class Rows(LazySamples):
     """Questions that are read from their rows when they are asked for, each once."""
 
     def __init__(self, rows: Sequence[Row], asks: "Asks", where: str) -> None:
@@ -54,15 +54,12 @@ class Rows(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, place: int) -> Sample: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Sample, ...]: ...
-    def __getitem__(self, place: int | slice) -> Sample | tuple[Sample, ...]:
-        """One question, or several."""
-        if isinstance(place, slice):
-            return tuple(self[one] for one in range(*place.indices(len(self))))
-        place = range(len(self))[place]
+    def make(self, place: int) -> Sample:
+        """Read one question.
+
+        Raises:
+            InputError: If its row cannot be one; the sentence names the row.
+        """
         if place not in self._known:
             try:
                 self._known[place] = self._asks.sample(self._rows[place])
@@ -188,8 +185,10 @@ def _read_task(path: Path) -> Task:
     columns = frozenset(key for row in rows for key in row)
     asks = Asks(config, columns, kind)
     metrics, pipelines, generation = read_scoring(config, kind)
-    samples = Rows(rows, asks, f"the split {asked!r}")
-    pool = samples if shots in (None, asked) else Rows(_of(splits, shots), asks, f"{shots!r}")
+    samples = Rows(rows, asks, f"the split {asked!r} of {path}")
+    pool = samples
+    if shots not in (None, asked):
+        pool = Rows(_of(splits, str(shots)), asks, f"the split {shots!r} of {path}")
     return Task(
         name=str(_needed(config, "task")),
         samples=samples,

@@ -33,10 +33,10 @@ def write_task(task: Task, directory: Path, *, for_lm_eval: bool = False) -> Pat
     """
     directory.mkdir(parents=True, exist_ok=True)
     files = {"test": f"{task.name}.jsonl"}
-    write_atomically(directory / files["test"], _lines(task.samples))
+    write_atomically(directory / files["test"], _lines(task.samples[:]))
     if task.shots:
         files["shots"] = f"{task.name}_shots.jsonl"
-        write_atomically(directory / files["shots"], _lines(task.shots))
+        write_atomically(directory / files["shots"], _lines(task.shots[:]))
     path = directory / f"{task.name}.yaml"
     config = _config(task, files, for_lm_eval=for_lm_eval)
     write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
