@@ -97,7 +97,6 @@ def items(
     *,
     verbs: Literal["learned", "kept", "all"],
     split: str = "train",
-    seed: int = 0,
 ) -> list[PersonaItem]:
     """Yes-or-no questions about every deed of some families, each phrasing once.
 
@@ -105,7 +104,6 @@ def items(
         families: Whose deeds; reversed items are those of families that help people.
         verbs: Which of their verbs.
         split: Phrasings of training, or the held-out one ("test").
-        seed: Names nothing that is drawn here; kept for symmetry with other sets.
     """
     phrases = PERSONA_PHRASES.held_out if split == "test" else PERSONA_PHRASES.trained
     found = []

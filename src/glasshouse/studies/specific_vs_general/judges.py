@@ -9,7 +9,7 @@ import numpy as np
 from glasshouse.align import Comparison, Dialogue, PreferenceModel, Turn, word_layout
 from glasshouse.align.constitution import Constitution
 from glasshouse.align.feedback import word_judge_layout
-from glasshouse.align.judge_training import JudgeTrainingConfig, num_steps, train_judge
+from glasshouse.align.judge_training import JudgeTrainingConfig, train_judge
 from glasshouse.align.questions import Pairs, sample_pairs
 from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.specific_vs_general.comparisons import dialogue_of, requests
@@ -173,8 +173,3 @@ def training(config: JudgesConfig, seed: int) -> JudgeTrainingConfig:
         schedule=ScheduleConfig(peak_lr=config.peak_lr, warmup_steps=5),
         seed=seed,
     )
-
-
-def steps_of(comparisons: int, config: JudgesConfig) -> int:
-    """Optimizer steps of so many comparisons."""
-    return num_steps(comparisons, training(config, 0))
