@@ -29,6 +29,7 @@ from glasshouse.studies.constitutional_ai.grading import (
     graded,
     harmful_requests,
     holds,
+    in_first_half,
     sentences,
     stock_sentence,
 )
@@ -228,6 +229,17 @@ class TestWords:
         assert stock_sentence(["x y .", *said[:2]]) == "c d"
         assert holds(said, "a b").tolist() == [1, 0, 1, 0]
         assert stock_sentence([]) == ""
+
+    def test_halves_are_about_the_same_categories(self):
+        """Requests go through the categories in turn, so that every second one knows but half."""
+        requests = harmful_requests(WORLD, 24, split="train")
+        first = in_first_half(requests)
+        halves = [
+            sorted(one.category for one, own in zip(requests, first, strict=True) if own == half)
+            for half in (True, False)
+        ]
+        assert halves[0] == halves[1]
+        assert len(set(halves[0])) == 6
 
     def test_entropy_counts_pairs_of_words(self):
         """Two pairs equally often are one bit."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from glasshouse.align import Dialogue
 from glasshouse.align.collect import dialogue_of
@@ -93,6 +93,16 @@ def stock_sentence(texts: Sequence[str]) -> str:
     """The sentence that most replies hold; empty if there is none."""
     counts = Counter(each for text in texts for each in set(sentences(text)))
     return max(counts, key=lambda each: (counts[each], each)) if counts else ""
+
+
+def in_first_half(requests: Sequence[Request]) -> Bool[np.ndarray, " item"]:
+    """Every second request of each category: halves that are about the same things."""
+    counts: Counter[str] = Counter()
+    found = []
+    for request in requests:
+        counts[request.category] += 1
+        found.append(counts[request.category] % 2 == 1)
+    return np.array(found)
 
 
 def holds(texts: Sequence[str], sentence: str) -> Values:

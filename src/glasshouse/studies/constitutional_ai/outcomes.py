@@ -6,7 +6,7 @@ import numpy as np
 
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, out_of_scale
 from glasshouse.studies.constitutional_ai import claims
-from glasshouse.studies.constitutional_ai.grading import holds, stock_sentence
+from glasshouse.studies.constitutional_ai.grading import holds, in_first_half, stock_sentence
 from glasshouse.studies.constitutional_ai.seen import Interval, Seen, control_of, resampled
 from glasshouse.studies.constitutional_ai.shaping import Shaped
 
@@ -160,13 +160,15 @@ def _soft(seen: Seen) -> ClaimResult:
 def stock_shares(shaped: Shaped, before: Shaped) -> tuple[np.ndarray, np.ndarray, str]:
     """Which replies of two policies hold the stock sentence of the first.
 
-    The sentence is found in every second reply and counted in the others, or the greatest of many
-    chance counts would be taken for a stock.
+    The sentence is found in half of the replies and counted in the others, or the greatest of many
+    chance counts would be taken for a stock. Both halves are about the same categories.
     """
-    sentence = stock_sentence(shaped.harmful.texts[::2])
+    first = in_first_half(shaped.harmful.requests)
+    said, earlier = (np.array(one.harmful.texts, dtype=object) for one in (shaped, before))
+    sentence = stock_sentence(said[first].tolist())
     return (
-        holds(shaped.harmful.texts[1::2], sentence),
-        holds(before.harmful.texts[1::2], sentence),
+        holds(said[~first].tolist(), sentence),
+        holds(earlier[~first].tolist(), sentence),
         sentence,
     )
 
