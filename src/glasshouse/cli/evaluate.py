@@ -369,7 +369,9 @@ def _print(outcomes: list[Outcome], overlaps: dict[str, tuple[Overlap, Any]]) ->
                 f"{found.stderr:.4f}" if known else "",
             )
         _, compared = overlaps.get(outcome.task.name, (None, None))
-        for label in ("clean", "dirty") if compared is not None else ():
+        if compared is None:
+            continue
+        for label in ("clean", "dirty"):
             rate = getattr(compared, label)
             table.add_row(
                 outcome.task.name,
