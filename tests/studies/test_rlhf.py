@@ -132,6 +132,9 @@ class TestStudy:
         """Every claim gets a verdict, every figure can be drawn, progress does not go back."""
         matplotlib.use("Agg")
 
+        kept = tmp_path / "tiny-seed3"
+        speaker.save(kept)
+
         def base_model(size: str, **_: object) -> Base:
             return Base(
                 size=size,
@@ -139,7 +142,7 @@ class TestStudy:
                 overlay="assistant",
                 world=WORLD,
                 model=copy_of(speaker),
-                folder=tmp_path,
+                folder=kept,
                 gates={"complies": Gate(name="complies", hits=1, trials=2, low=0.0)},
             )
 

@@ -99,6 +99,8 @@ def speaker() -> LanguageModel:
 
 def pretended(speaker: LanguageModel, tmp_path: Path):
     """A zoo with one model, which is never grown."""
+    kept = tmp_path / "tiny-seed3"
+    speaker.save(kept)
 
     def base_model(size: str, **_: object) -> Base:
         from glasshouse.studies.specific_vs_general.judges import copy_of
@@ -109,7 +111,7 @@ def pretended(speaker: LanguageModel, tmp_path: Path):
             overlay="assistant",
             world=WORLD,
             model=copy_of(speaker),
-            folder=tmp_path,
+            folder=kept,
             gates={"parses": Gate(name="parses", hits=1, trials=1, low=0.0)},
         )
 

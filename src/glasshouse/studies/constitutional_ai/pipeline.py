@@ -53,11 +53,14 @@ from glasshouse.studies.constitutional_ai.shaping import (
     simulated,
     supervised,
 )
+from glasshouse.studies.lineage import keep
 from glasshouse.studies.study import Progress
 from glasshouse.studies.zoo import Base, base_model
 from glasshouse.world.crowd import Bias
 from glasshouse.world.streams import stream
 
+KEPT = {"sl-cai": "SL-CAI", "rl-cai": "RL-CAI", "hh-rlhf": "RLHF by a crowd that likes evasion"}
+"""Policies that stay beside their base, and how they are called there."""
 CHOOSING = ("harmless", "people", "reasons")
 """Principles by which replies are compared; the last asks that a refusal says why."""
 ASKED = "harmless"
@@ -243,13 +246,17 @@ class Shaper:
     ) -> None:
         self.config, self.base, self.world = config.shaping, base, base.world
         self.seed, self.clock, self.judge_model = seed, clock, judge_model
-        self.measure = Measurer(base.world, config.shaping, seed=seed)
+        self.measure = Measurer(base.world, config.shaping, seed=seed, keep=self._keep)
         self.start = self._supervised(helpful)
         self.shaped: dict[str, Shaped] = {
             "base": self.measure("base", base.model),
             "helpful assistant": self.measure("helpful assistant", helpful),
             "sl-cai": self.measure("sl-cai", self.start),
         }
+
+    def _keep(self, name: str, model: LanguageModel) -> None:
+        if name in KEPT:
+            keep(self.base, KEPT[name], model, study="constitutional-ai")
 
     def _supervised(self, helpful: LanguageModel) -> LanguageModel:
         requests = distinct(harmful_requests(self.world, self.config.chains, split="train"))

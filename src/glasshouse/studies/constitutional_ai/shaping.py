@@ -4,7 +4,7 @@ All policies are of one size. Those that learn from AI feedback begin as the mod
 revisions; the one that learns from people begins as the base, as the paper's does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -189,8 +189,16 @@ class Shaped:
 class Measurer:
     """Asks every policy the same requests."""
 
-    def __init__(self, world: World, config: ShapingConfig, *, seed: int) -> None:
-        self.world, self.seed = world, seed
+    def __init__(
+        self,
+        world: World,
+        config: ShapingConfig,
+        *,
+        seed: int,
+        keep: Callable[[str, LanguageModel], None] = lambda name, model: None,
+    ) -> None:
+        """`keep` is given every policy that is measured, as it is at that moment."""
+        self.world, self.seed, self.keep = world, seed, keep
         count = config.test_prompts
         self.harmful = harmful_requests(world, count, split="validation", start=5_000)
         self.harmless = harmless_requests(world, count // 2, split="validation", start=5_000)
@@ -203,6 +211,7 @@ class Measurer:
         steps: Sequence[PolicyStep] = (),
     ) -> Shaped:
         """Measure a policy, and what its preference model makes of it."""
+        self.keep(name, model)
         harmful = ask(model, self.world, self.harmful, seed=self.seed)
         harmless = ask(model, self.world, self.harmless, seed=self.seed + 1)
         scores = torch.tensor([float("nan")])

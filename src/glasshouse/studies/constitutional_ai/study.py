@@ -14,8 +14,10 @@ from glasshouse.studies.constitutional_ai.config import ConstitutionalConfig, pa
 from glasshouse.studies.constitutional_ai.outcomes import judge_outcomes
 from glasshouse.studies.constitutional_ai.pipeline import measure_all
 from glasshouse.studies.constitutional_ai.skills import judge_skills
+from glasshouse.studies.lineage import lineage
 from glasshouse.studies.study import Findings, Progress, Study
 from glasshouse.studies.working import threads_restored
+from glasshouse.studies.zoo import base_model
 
 
 def run(
@@ -28,6 +30,7 @@ def run(
         torch.set_num_threads(1)
         seen = measure_all(config, seed=seed, progress=progress, workspace=workspace)
     claims = (*judge_skills(seen), *judge_outcomes(seen))
+    base = base_model(config.shaping.size, seed=seed, steps=config.base_steps, preset=config.world)
     return Findings(
         claims=claims,
         sections=(
@@ -35,6 +38,7 @@ def run(
             chains_chapter(seen),
             policies_chapter(seen),
             cost_chapter(seen),
+            lineage(base),
         ),
         headline="A model's own critiques, revisions and judgements, held against gold grades: of "
         f"{len(claims)} claims, {tally(claims)}.",

@@ -20,6 +20,7 @@ from glasshouse.studies.general_assistant.measure import (
     prompt,
     work_of,
 )
+from glasshouse.studies.lineage import keep, lineage
 from glasshouse.studies.study import Findings, Progress, Study
 from glasshouse.studies.working import Ticker, check_device, threads_restored
 from glasshouse.studies.zoo import Base, base_model
@@ -47,9 +48,11 @@ def run(
         seen = _measure(bases, config, seed=seed, progress=progress, workspace=workspace)
     progress(1_000, 1_000, "judging")
     claims = judge_all(seen)
+    middle = bases[config.middle]
+    keep(middle, "a prompt, distilled", seen.student.student.model, study="general-assistant")
     return Findings(
         claims=tuple(claims),
-        sections=chapters(seen),
+        sections=(*chapters(seen), lineage(middle)),
         headline="What prompts, distillation and comparisons make of models of up to "
         f"{seen.largest.params / 1e6:.1f} million parameters, where better is known: of "
         f"{len(claims)} claims, {tally(claims)}.",

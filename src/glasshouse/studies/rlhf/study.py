@@ -8,6 +8,7 @@ import numpy as np
 from glasshouse.models import LanguageModel
 from glasshouse.studies.catalogue import STUDIES
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, tally
+from glasshouse.studies.lineage import keep, lineage
 from glasshouse.studies.rlhf import claims, judge_evidence, policy_evidence
 from glasshouse.studies.rlhf.chapters import chapters
 from glasshouse.studies.rlhf.config import RlhfConfig, paper, small
@@ -64,7 +65,13 @@ def run(config: RlhfConfig, *, seed: int, progress: Progress, workspace: Path) -
         ClaimResult(claim=claim, evidence=evidence(seen, np.random.default_rng([seed, number])))
         for number, (claim, evidence) in enumerate(EVIDENCE.items())
     ]
-    return Findings(claims=tuple(found), sections=chapters(seen), headline=_headline(seen, found))
+    middle = config.sizes[len(config.sizes) // 2]
+    keep(bases[middle], "RLHF", seen.policies[middle].policy, study="rlhf")
+    return Findings(
+        claims=tuple(found),
+        sections=(*chapters(seen), lineage(bases[middle])),
+        headline=_headline(seen, found),
+    )
 
 
 def _told(progress: Progress) -> Progress:

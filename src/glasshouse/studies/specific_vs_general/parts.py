@@ -13,6 +13,7 @@ from glasshouse.align.feedback import word_judge_layout
 from glasshouse.align.questions import Pairs
 from glasshouse.align.traits import PersonaItem, leave_one_out, win_rate, wins_of
 from glasshouse.models import LanguageModel
+from glasshouse.studies.lineage import keep
 from glasshouse.studies.specific_vs_general import judges, policies, seen
 from glasshouse.studies.specific_vs_general.bench import Bench
 from glasshouse.studies.specific_vs_general.comparisons import dialogue_of, requests
@@ -300,5 +301,11 @@ def trained_policies(
         )
         behaviours[name] = policies.behaviour(
             policy, bench.world, bench.families, config, seed=bench.seed
+        )
+        keep(
+            bench.base(bench.config.policy),
+            f"RL, feedback {name}",
+            policy,
+            study="specific-vs-general",
         )
     return behaviours, courses

@@ -4,12 +4,14 @@ from pathlib import Path
 
 from glasshouse.studies.catalogue import STUDIES
 from glasshouse.studies.claims import ClaimResult, tally
+from glasshouse.studies.lineage import lineage
+from glasshouse.studies.specific_vs_general.bench import Bench
 from glasshouse.studies.specific_vs_general.config import SpecificConfig, paper, small
 from glasshouse.studies.specific_vs_general.evidence import judge_all
 from glasshouse.studies.specific_vs_general.figures import harm_chapter, trait_chapter
 from glasshouse.studies.specific_vs_general.measure import measure
 from glasshouse.studies.specific_vs_general.policy_figures import policy_chapter
-from glasshouse.studies.study import Findings, Progress, Study
+from glasshouse.studies.study import Findings, Progress, Study, no_progress
 
 
 def run(
@@ -20,7 +22,12 @@ def run(
     claims = judge_all(found)
     return Findings(
         claims=tuple(claims),
-        sections=(trait_chapter(found), harm_chapter(found), policy_chapter(found)),
+        sections=(
+            trait_chapter(found),
+            harm_chapter(found),
+            policy_chapter(found),
+            lineage(Bench(config, seed, no_progress).base(config.policy)),
+        ),
         headline=_headline(claims),
     )
 
