@@ -13,6 +13,7 @@ RUN = {
     "config": {"steps": 6, "seed": 7, "schedule": {"peak_lr": 0.01}},
     "context": 16,
     "decisions": {"precision": "fp32"},
+    "rows": "windows",
     "recipe": {"text": "a book.txt", "d_model": 8},
     "versions": {"glasshouse": "0.1.0", "torch": "2.9"},
     "commit": "abc",

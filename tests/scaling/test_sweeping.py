@@ -146,6 +146,4 @@ class TestRunSweep:
     def test_refuses_an_engine_it_has_not(self, tmp_path):
         """The names are told."""
         with pytest.raises(InputError, match="serial, processes, ray"):
-            list(
-                run_sweep(plan(), tmp_path / "s", Formula(tmp_path / "log"), engine="cloud")  # type: ignore[arg-type]
-            )
+            list(run_sweep(plan(), tmp_path / "s", Formula(tmp_path / "log"), engine="cloud"))

@@ -35,7 +35,7 @@ def run_sweep(
     folder: Path,
     work: Work,
     *,
-    engine: Engine = "serial",
+    engine: Engine | str = "serial",
     workers: int = 2,
     largest_population: int = 32,
 ) -> Iterator[TrialRecord]:

@@ -55,7 +55,7 @@ def _slope(seen: Seen, rows: np.ndarray) -> np.ndarray:
     """Of accuracy a doubling of parameters, for each column of means."""
     doublings = np.log2([seen.parameters[size] for size in seen.config.sizes])
     centred = doublings - doublings.mean()
-    return centred @ rows / (centred @ centred)
+    return np.asarray(centred @ rows / (centred @ centred))
 
 
 def _size(seen: Seen) -> ClaimResult:
