@@ -14,7 +14,7 @@ that a machine that is slow for a while is slow for everybody. One JSON line tel
 every block, by the clock and by the processor's, medians, ratios of medians to each peer, the peak
 memory of each process, and the loss that each had over its last block.
 
-    python benchmarks/align/bench_supervised.py --peer-python /tmp/peers-trl/bin/python
+    python benchmarks/align/bench_supervised.py --peer-python peers-trl/bin/python
 
 The peers' environment holds torch, transformers, datasets and trl; ours need not.
 """
