@@ -95,12 +95,6 @@ def speaker() -> LanguageModel:
     return model
 
 
-def copy_of(model: LanguageModel) -> LanguageModel:
-    own = untrained(WORLD, WorldConfig(size="nano", train=TrainConfig(steps=1)))
-    own.network.load_state_dict(model.network.state_dict())
-    return LanguageModel(own.network.eval(), model.tokenizer, "a test")
-
-
 def trace(**given: Any) -> Trace:
     """Training of 40 steps in which nothing happens, but for what is given."""
     none = np.zeros(40)
@@ -141,7 +135,7 @@ class TestStudy:
                 seed=3,
                 overlay="assistant",
                 world=WORLD,
-                model=copy_of(speaker),
+                model=speaker.copy(),
                 folder=kept,
                 gates={"complies": Gate(name="complies", hits=1, trials=2, low=0.0)},
             )
@@ -232,7 +226,7 @@ class TestJudging:
 
     def test_scores_a_bench_as_the_judge_does(self, speaker, data):
         """Encoded once or every time, the margins are the same."""
-        judge = learn_all(fresh_judge(copy_of(speaker)), data.helpful.pairs, tiny().judging, seed=0)
+        judge = learn_all(fresh_judge(speaker.copy()), data.helpful.pairs, tiny().judging, seed=0)
         scored = score_bench(judge, make_bench(judge, data.helpful_test))
         expected = judge.margins(data.helpful_test.pairs).double().numpy()
         np.testing.assert_allclose(scored.margin, expected, atol=1e-4)
@@ -244,7 +238,7 @@ class TestJudging:
         turned = [one if n % 2 == 0 else one.swapped for n, one in enumerate(pairs)]
         heads = [
             learn_weighed(
-                fresh_judge(copy_of(speaker)), given, weights, tiny().judging, seed=0
+                fresh_judge(speaker.copy()), given, weights, tiny().judging, seed=0
             ).head.weight.detach()
             for given in (pairs, turned)
         ]

@@ -103,14 +103,12 @@ def pretended(speaker: LanguageModel, tmp_path: Path):
     speaker.save(kept)
 
     def base_model(size: str, **_: object) -> Base:
-        from glasshouse.studies.specific_vs_general.judges import copy_of
-
         return Base(
             size=size,
             seed=3,
             overlay="assistant",
             world=WORLD,
-            model=copy_of(speaker),
+            model=speaker.copy(),
             folder=kept,
             gates={"parses": Gate(name="parses", hits=1, trials=1, low=0.0)},
         )
@@ -215,9 +213,7 @@ class TestSchooling:
 
     def test_makes_words_new_and_no_others(self, speaker):
         """Vectors of the named words change, all others stay."""
-        from glasshouse.studies.specific_vs_general.judges import copy_of
-
-        model = copy_of(speaker)
+        model = speaker.copy()
         before = model.network.embed.weight.detach().clone()
         renew(model, ["rule", "heal"], seed=0)
         changed = (model.network.embed.weight != before).any(dim=1).nonzero().flatten().tolist()

@@ -16,6 +16,7 @@ from typing import Any
 from glasshouse.align.comparison_files import own_records
 from glasshouse.align.dialogue_files import turns_of
 from glasshouse.align.dialogues import Dialogue, Turn, check_dialogue, parse_human_assistant
+from glasshouse.align.lines import part_lines, read_lines
 from glasshouse.errors import InputError
 
 
@@ -93,17 +94,7 @@ def split_comparisons(path: Path) -> tuple[list[Comparison], list[tuple[int, str
     Raises:
         InputError: If the file cannot be read, or holds no comparison at all.
     """
-    good: list[Comparison] = []
-    bad: list[tuple[int, str]] = []
-    for number, comparison in _numbered(path):
-        if isinstance(comparison, Comparison):
-            good.append(comparison)
-        else:
-            bad.append((number, comparison))
-    if not good:
-        why = f"; line {bad[0][0]}: {bad[0][1]}" if bad else ""
-        raise InputError(f"{path} holds no comparison{why}")
-    return good, bad
+    return part_lines(path, _numbered(path), what="comparison")
 
 
 def write_comparisons(comparisons: Iterable[Comparison]) -> Iterator[str]:
@@ -117,22 +108,12 @@ def write_comparisons(comparisons: Iterable[Comparison]) -> Iterator[str]:
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, Comparison | str]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    records = own_records(json.loads(line))
-                except json.JSONDecodeError as error:
-                    yield number, f"no JSON: {error.msg}"
-                    continue
-                except InputError as error:
-                    yield number, str(error)
-                    continue
-                yield from ((number, _tried(record)) for record in records)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+    """A line may hold several comparisons, each good or bad by itself."""
+    for number, found in read_lines(path, own_records):
+        if isinstance(found, str):
+            yield number, found
+        else:
+            yield from ((number, _tried(record)) for record in found)
 
 
 def _tried(record: Any) -> Comparison | str:

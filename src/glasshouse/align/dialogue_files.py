@@ -1,12 +1,10 @@
-"""Dialogues from files, to be learned from.
+"""Dialogues from files, to be learned from or to be answered.
 
 Four shapes of a line are read: `messages`, a list of roles and contents (OpenAI's); `chosen`, a
 whole dialogue in Anthropic's layout or a list of messages, whose `rejected` is left alone
 (Anthropic/hh-rlhf); `text`, a dialogue in Anthropic's layout; and `prompt` with a `completion`.
 """
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from glasshouse.align.dialogues import (
     check_dialogue,
     parse_human_assistant,
 )
+from glasshouse.align.lines import part_lines, read_lines
 from glasshouse.errors import InputError
 
 ROLES: dict[str, Role] = {
@@ -35,17 +34,16 @@ def split_dialogues(path: Path) -> tuple[list[Dialogue], list[tuple[int, str]]]:
     Raises:
         InputError: If the file cannot be read, or holds no dialogue at all.
     """
-    good: list[Dialogue] = []
-    bad: list[tuple[int, str]] = []
-    for number, found in _numbered(path):
-        if isinstance(found, str):
-            bad.append((number, found))
-        else:
-            good.append(found)
-    if not good:
-        why = f"; line {bad[0][0]}: {bad[0][1]}" if bad else ""
-        raise InputError(f"{path} holds no dialogue{why}")
-    return good, bad
+    return part_lines(path, read_lines(path, dialogue_of_record), what="dialogue")
+
+
+def split_prompts(path: Path) -> tuple[list[Dialogue], list[tuple[int, str]]]:
+    """Every prompt of a file, and number and reason of every line that is none.
+
+    Raises:
+        InputError: If the file cannot be read, or holds no prompt at all.
+    """
+    return part_lines(path, read_lines(path, prompt_of_record), what="prompt")
 
 
 def dialogue_of_record(record: Any) -> Dialogue:
@@ -69,6 +67,27 @@ def dialogue_of_record(record: Any) -> Dialogue:
         return _checked((*turns_of(opening, "prompt"), *turns_of(completion, "completion")))
     has = ", ".join(map(repr, record)) or "nothing"
     raise InputError(f"neither messages, chosen, text nor prompt with completion; there is {has}")
+
+
+def prompt_of_record(record: Any) -> Dialogue:
+    """What a reply is to be given to: a `prompt` by itself, or a dialogue less its last reply.
+
+    Raises:
+        InputError: If it is none, or no human speaks last.
+    """
+    dialogue: Dialogue
+    if isinstance(record, dict) and "prompt" in record and "completion" not in record:
+        given = record["prompt"]
+        is_plain = isinstance(given, str) and "\n\nHuman:" not in given
+        dialogue = (Turn("human", given),) if is_plain else turns_of(given, "prompt")
+    else:
+        dialogue = dialogue_of_record(record)
+    check_dialogue(dialogue)
+    if dialogue[-1].role == "assistant":
+        dialogue = dialogue[:-1]
+    if not dialogue or dialogue[-1].role != "human":
+        raise InputError("a prompt must end with a human's turn")
+    return dialogue
 
 
 def turns_of(given: Any, name: str) -> Dialogue:
@@ -114,19 +133,3 @@ def _checked(dialogue: Dialogue) -> Dialogue:
     if all(turn.role != "assistant" for turn in dialogue):
         raise InputError("the assistant says nothing in it, so that nothing could be learned")
     return dialogue
-
-
-def _numbered(path: Path) -> Iterator[tuple[int, Dialogue | str]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    yield number, dialogue_of_record(json.loads(line))
-                except json.JSONDecodeError as error:
-                    yield number, f"no JSON: {error.msg}"
-                except InputError as error:
-                    yield number, str(error)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None

@@ -1,5 +1,6 @@
 """A network with its tokenizer: load it, let it speak, ask how likely it finds a text, save it."""
 
+import copy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -110,6 +111,11 @@ class LanguageModel:
                 raise InputError(f"{folder} was saved by glasshouse; transformers cannot verify it")
             difference = compare_with_transformers(network, folder, allow_pickle=allow_pickle)
         return cls(network, tokenizer, str(folder), checkpoint, difference)
+
+    def copy(self) -> "LanguageModel":
+        """The same model with weights of its own, to be trained while this one stays."""
+        network = copy.deepcopy(self.network)
+        return LanguageModel(network, self.tokenizer, self.origin, self.checkpoint, self.difference)
 
     @property
     def numerics(self) -> Numerics:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasshouse.cli.align.left_out import kept_lines
 from glasshouse.cli.align.talks import read_dialogues
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 else:
     # all import torch, which `--help` has no time for
     Chain = Comparison = Constitution = Dialogue = LanguageModel = Any
-
-_SHOWN = 3
-"""Lines that were left out whose reasons are told."""
 
 
 def cai(
@@ -78,12 +76,13 @@ def cai(
     [green]glasshouse align cai runs/helpful --prompts red-team.jsonl --out cai[/green]
     """
     from glasshouse.align import RevisionConfig, revise, sl_dialogues
+    from glasshouse.align.dialogue_files import split_prompts
     from glasshouse.models import LanguageModel
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists already; name a new folder with --out")
     config = RevisionConfig(rounds=rounds, critique=not direct, seed=seed)
-    asked = read_prompts(prompts)
+    asked = kept_lines(prompts, split_prompts(prompts))
     kept = [] if helpful is None else read_dialogues([helpful])
     language = LanguageModel.load(model)
     laws = _constitution(constitution, is_world=_is_world(language))
@@ -105,57 +104,6 @@ def cai(
         raise Stopped("stopped; nothing was written") from None
     _write(out, laws, chains, sl_dialogues(chains, kept), labelled)
     _tell(out, chains, labelled, dropped, json=json)
-
-
-def read_prompts(path: Path) -> list[Dialogue]:
-    """Every prompt of a file; what is none is told, with its line.
-
-    Raises:
-        InputError: If the file cannot be read, or holds none.
-    """
-    import json
-
-    found: list[Dialogue] = []
-    bad: list[str] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(_prompt_of(json.loads(line)))
-        except json.JSONDecodeError as error:
-            bad.append(f"line {number}: no JSON: {error.msg}")
-        except InputError as error:
-            bad.append(f"line {number}: {error}")
-    if not found:
-        raise InputError(f"{path} holds no prompt{'; ' + bad[0] if bad else ''}")
-    if bad:
-        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        why = "; ".join(bad[:_SHOWN])
-        talk(f"{path}: {len(bad)} of {len(found) + len(bad)} lines left out ({why}{more})")
-    return found
-
-
-def _prompt_of(record: Any) -> Dialogue:
-    from glasshouse.align.dialogue_files import dialogue_of_record, turns_of
-    from glasshouse.align.dialogues import Turn, check_dialogue
-
-    dialogue: Dialogue
-    if isinstance(record, dict) and "prompt" in record:
-        given = record["prompt"]
-        is_plain = isinstance(given, str) and "\n\nHuman:" not in given
-        dialogue = (Turn("human", given),) if is_plain else turns_of(given, "prompt")
-    else:
-        dialogue = dialogue_of_record(record)
-    check_dialogue(dialogue)
-    if dialogue[-1].role == "assistant":
-        dialogue = dialogue[:-1]
-    if not dialogue or dialogue[-1].role != "human":
-        raise InputError("a prompt must end with a human's turn")
-    return dialogue
 
 
 def _is_world(language: LanguageModel) -> bool:

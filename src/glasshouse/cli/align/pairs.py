@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.cli.align.left_out import kept_lines
 from glasshouse.cli.console import talk
 from glasshouse.errors import InputError
 
@@ -15,8 +16,6 @@ else:
 
 _MANY_DIALOGUES = 20
 """Dialogues from which on whole ones are held out."""
-_SHOWN = 3
-"""Lines that were left out whose reasons are told."""
 
 
 def read_pairs(path: Path) -> list[Comparison]:
@@ -27,12 +26,7 @@ def read_pairs(path: Path) -> list[Comparison]:
     """
     from glasshouse.align import split_comparisons
 
-    good, bad = split_comparisons(path)
-    if bad:
-        why = "; ".join(f"line {number}: {reason}" for number, reason in bad[:_SHOWN])
-        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        talk(f"{path}: {len(bad)} of {len(good) + len(bad)} lines left out ({why}{more})")
-    return good
+    return kept_lines(path, split_comparisons(path))
 
 
 def held_out_pairs(

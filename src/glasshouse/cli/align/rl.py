@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasshouse.cli.align.layouts import LayoutName, chosen_layout
+from glasshouse.cli.align.left_out import kept_lines
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.look.subject import Model
@@ -17,20 +18,17 @@ from glasshouse.cli.overrides import apply_overrides
 from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
-    from glasshouse.align import Dialogue, Layout
     from glasshouse.align.policies import PolicyConfig, PolicyStep, Reply, Stop, Watch
     from glasshouse.models import LanguageModel
     from glasshouse.world.requests import Request
 else:
     # all import torch, which `--help` has no time for
-    Dialogue = Layout = LanguageModel = PolicyConfig = PolicyStep = Reply = Request = Any
+    LanguageModel = PolicyConfig = PolicyStep = Reply = Request = Any
     Stop = Watch = Any
 
 WORLD = "world"
 _WORLD_REQUESTS = 1024
 """Requests of the toy world that training draws from, half of them harmful."""
-_SHOWN = 3
-"""Lines that were left out whose reasons are told."""
 
 
 def rl(
@@ -169,52 +167,11 @@ def _file_prompts(
     Raises:
         InputError: If the file cannot be read, or no line of it is a prompt that fits.
     """
+    from glasshouse.align.dialogue_files import split_prompts
+
     _, writes = chosen_layout(layout, policy)
-    found: list[list[int]] = []
-    bad: list[str] = []
-    for number, line in _lines(path):
-        try:
-            found.append(_prompt(line, writes))
-        except InputError as error:
-            bad.append(f"line {number}: {error}")
-    if not found:
-        raise InputError(f"{path} holds no prompt{'; ' + bad[0] if bad else ''}")
-    if bad:
-        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        why = "; ".join(bad[:_SHOWN])
-        talk(f"{path}: {len(bad)} of {len(found) + len(bad)} lines left out ({why}{more})")
+    found = [writes(one, opens_reply=True).ids for one in kept_lines(path, split_prompts(path))]
     return _fitting(found, policy, config, str(path))
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _prompt(line: str, writes: Layout) -> list[int]:
-    """Token ids up to where a reply begins."""
-    import json
-
-    from glasshouse.align.dialogue_files import dialogue_of_record, turns_of
-    from glasshouse.align.dialogues import Turn
-
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"no JSON: {error.msg}") from None
-    dialogue: Dialogue
-    if isinstance(record, dict) and "prompt" in record and "completion" not in record:
-        given = record["prompt"]
-        is_plain = isinstance(given, str) and "\n\nHuman:" not in given
-        dialogue = (Turn("human", given),) if is_plain else turns_of(given, "prompt")
-    else:
-        dialogue = dialogue_of_record(record)
-    while dialogue and dialogue[-1].role == "assistant":
-        dialogue = dialogue[:-1]
-    return writes(dialogue, opens_reply=True).ids
 
 
 def _fitting(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.cli.align.left_out import kept_lines
 from glasshouse.cli.console import talk
 from glasshouse.errors import InputError
 
@@ -12,8 +13,6 @@ else:
     # all import torch, which `--help` has no time for
     Dialogue = Layout = Rendered = Any
 
-_SHOWN = 3
-"""Lines that were left out whose reasons are told."""
 _HELD_OUT_EVERY = 20
 """Of how many dialogues one is left out of training, to be measured on."""
 
@@ -26,15 +25,7 @@ def read_dialogues(paths: list[Path]) -> list[Dialogue]:
     """
     from glasshouse.align import split_dialogues
 
-    found: list[Dialogue] = []
-    for path in paths:
-        good, bad = split_dialogues(path)
-        found += good
-        if bad:
-            why = "; ".join(f"line {number}: {reason}" for number, reason in bad[:_SHOWN])
-            more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-            talk(f"{path}: {len(bad)} of {len(good) + len(bad)} lines left out ({why}{more})")
-    return found
+    return [one for path in paths for one in kept_lines(path, split_dialogues(path))]
 
 
 def parted(
@@ -73,12 +64,12 @@ def fitted(
     if too_long not in ("cut", "skip", "refuse"):
         raise InputError(f"--too-long {too_long!r} must be one of cut, skip, refuse")
     found = fit_dialogues(dialogues, layout, context=context, too_long=too_long)
-    told = [
+    fates = [
         (found.cut, "lost their oldest turns"),
         (found.too_long, "are left out, being too long"),
         (found.without_reply, "are left out, as the assistant says nothing in them"),
     ]
-    for count, fate in told:
+    for count, fate in fates:
         if count:
             talk(
                 f"{what}: {count} of {len(dialogues)} dialogues {fate} (the context holds "

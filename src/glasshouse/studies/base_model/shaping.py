@@ -28,7 +28,6 @@ from glasshouse.align.policies import (
 )
 from glasshouse.align.tax import TaxReport, tax_report, world_battery
 from glasshouse.evaluate import Answered, converse
-from glasshouse.models import LanguageModel
 from glasshouse.studies.base_model.grow import Grown
 from glasshouse.studies.study import Progress
 from glasshouse.training import ScheduleConfig
@@ -81,7 +80,7 @@ def shape(grown: Grown, *, steps: int, seed: int, progress: Progress) -> Shaped 
     learned, measured = compared[_HELD_OUT:], compared[:_HELD_OUT]
     judge = _judge(grown, learned, seed)
     margins = judge.margins([one.comparison for one in measured])
-    policy = LanguageModel.load(grown.run.folder)
+    policy = grown.model.copy()
     requests = _requests(world, "train", 4 * _PROMPTS * _REPLIES, seed)
     asked = {tuple(policy.encode(one.prompt)): one for one in requests}
     config = PolicyConfig(
@@ -100,7 +99,7 @@ def shape(grown: Grown, *, steps: int, seed: int, progress: Progress) -> Shaped 
         [list(prompt) for prompt in asked],
         judge_reward(judge),
         config,
-        reference=LanguageModel.load(grown.run.folder),
+        reference=grown.model,
         watch=_gold(world, asked),
     ):
         progress(step.step, steps, f"an assistant: reward {step.reward:.2f}, KL {step.kl:.1f}")
@@ -137,7 +136,7 @@ def _compared(grown: Grown, seed: int) -> list[Collected]:
 
 
 def _judge(grown: Grown, learned: Sequence[Collected], seed: int) -> PreferenceModel:
-    language = LanguageModel.load(grown.run.folder)
+    language = grown.model.copy()
     judge = PreferenceModel(language, word_layout(language.tokenizer))
     config = JudgeTrainingConfig(
         epochs=2,

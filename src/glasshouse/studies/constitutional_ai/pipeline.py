@@ -43,7 +43,6 @@ from glasshouse.studies.constitutional_ai.shaping import (
     Measurer,
     SampledPairs,
     Shaped,
-    copy_of,
     crowd_labels,
     helpful_samples,
     helpfulness_labels,
@@ -138,7 +137,7 @@ def _schooled(
     key = hashlib.sha256(recipe + weights).hexdigest()[:12]
     folder = workspace / "constitutional-ai" / f"{kind}-{base.size}-seed{base.seed}-{key}"
     if not folder.exists():
-        model = copy_of(base.model)
+        model = base.model.copy()
         done = 0
 
         def tick(loss: float) -> None:
@@ -264,7 +263,7 @@ class Shaper:
             helpful, self.world, requests, aims_constitution(), rounds=4, seed=self.seed
         )
         samples = helpful_samples(helpful, self.world, self.config.helpful, seed=self.seed)
-        model = supervised(copy_of(self.base.model), chains, samples, self.config, seed=self.seed)
+        model = supervised(self.base.model.copy(), chains, samples, self.config, seed=self.seed)
         self.clock.lap("SL-CAI")
         return model
 
@@ -350,7 +349,7 @@ class Shaper:
         ]
 
     def _preference_model(self, comparisons: Sequence[Comparison]) -> PreferenceModel:
-        return preference_model(copy_of(self.base.model), comparisons, self.config, seed=self.seed)
+        return preference_model(self.base.model.copy(), comparisons, self.config, seed=self.seed)
 
     def _reinforce(
         self, name: str, start: LanguageModel, judge: PreferenceModel, *, over: int = 1

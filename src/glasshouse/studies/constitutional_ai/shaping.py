@@ -41,13 +41,6 @@ from glasshouse.world.requests import Request
 from glasshouse.world.streams import stream
 
 
-def copy_of(model: LanguageModel) -> LanguageModel:
-    """The same model with weights of its own."""
-    network = type(model.network)(model.network.config)
-    network.load_state_dict(model.network.state_dict())
-    return LanguageModel(network.eval(), model.tokenizer, model.origin)
-
-
 def supervised(
     model: LanguageModel,
     chains: GradedChains,
@@ -258,7 +251,7 @@ def reinforced(
     Returns:
         The policy after `config.steps` updates, and at the end.
     """
-    policy = copy_of(start)
+    policy = start.copy()
     half = config.steps * config.prompts_per_step // 2
     asked = [
         *harmful_requests(world, half, split="train", start=2_000),

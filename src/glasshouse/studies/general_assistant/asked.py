@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glasshouse.align.collect import dialogue_of
 from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import Dialogue, Turn
 from glasshouse.world import World
 from glasshouse.world.crowd import Bias
 from glasshouse.world.gold import Gold
@@ -30,14 +30,6 @@ class Answered:
 
     text: str
     gold: Gold
-
-
-def dialogue_of(request: Request) -> Dialogue:
-    """A request as turns, its history included."""
-    turns = (*request.history, request.text)
-    return tuple(
-        Turn("assistant" if place % 2 else "human", text) for place, text in enumerate(turns)
-    )
 
 
 def category_of(request: Request) -> str:

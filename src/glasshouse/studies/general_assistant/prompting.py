@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from glasshouse.align.collect import dialogue_of
 from glasshouse.align.dialogues import Layout, Turn, word_layout
 from glasshouse.align.prompts import Prefix, behind
 from glasshouse.align.scoring import Scoring, pairs_right, reply_margins
@@ -15,7 +16,6 @@ from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.general_assistant.asked import (
     Pair,
     category_of,
-    dialogue_of,
     requests,
 )
 from glasshouse.studies.general_assistant.config import PromptingConfig

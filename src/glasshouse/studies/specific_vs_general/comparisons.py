@@ -5,20 +5,13 @@ Labels are the crowd's: how probable it is that somebody drawn at random prefers
 
 from collections.abc import Iterator, Sequence
 
-from glasshouse.align import Comparison, Dialogue, Turn
+from glasshouse.align import Comparison
+from glasshouse.align.collect import dialogue_of
 from glasshouse.world import World
 from glasshouse.world.documents.judge import two_answers
 from glasshouse.world.harms import HARMS, categories
 from glasshouse.world.requests import Request
 from glasshouse.world.streams import Dice, stream
-
-
-def dialogue_of(request: Request) -> Dialogue:
-    """A request as turns."""
-    lines = (*request.history, request.text)
-    return tuple(
-        Turn("assistant" if place % 2 else "human", line) for place, line in enumerate(lines)
-    )
 
 
 def requests(world: World, kind: str, count: int, *, name: str) -> list[Request]:

@@ -1,18 +1,18 @@
 """Preference models, and what they learn from: people's comparisons and a model's feedback."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glasshouse.align import Comparison, Dialogue, PreferenceModel, Turn, word_layout
+from glasshouse.align.collect import dialogue_of
 from glasshouse.align.constitution import Constitution
 from glasshouse.align.feedback import word_judge_layout
 from glasshouse.align.judge_training import JudgeTrainingConfig, train_judge
 from glasshouse.align.questions import Pairs, sample_pairs
 from glasshouse.models import LanguageModel, SamplingConfig
-from glasshouse.studies.specific_vs_general.comparisons import dialogue_of, requests
+from glasshouse.studies.specific_vs_general.comparisons import requests
 from glasshouse.studies.specific_vs_general.config import JudgesConfig
 from glasshouse.studies.specific_vs_general.deeds import Family, question
 from glasshouse.studies.specific_vs_general.feedback import labelled
@@ -143,11 +143,6 @@ def dealt(comparisons: Sequence[Comparison], *, seed: int) -> list[Comparison]:
     ]
 
 
-def copy_of(model: LanguageModel) -> LanguageModel:
-    """A model with weights of its own, to be trained in place."""
-    return LanguageModel(copy.deepcopy(model.network), model.tokenizer, model.origin)
-
-
 def learn(
     start: LanguageModel,
     comparisons: Sequence[Comparison],
@@ -157,7 +152,7 @@ def learn(
     tick: Callable[[], None] = lambda: None,
 ) -> PreferenceModel:
     """Train a preference model that begins as a copy of a language model."""
-    own = copy_of(start)
+    own = start.copy()
     model = PreferenceModel(own, word_layout(own.tokenizer))
     fitting = [one for one in comparisons if model.fits(one)]
     for _ in train_judge(model, fitting, training(config, seed)):

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from glasshouse.align import Comparison, PreferenceModel
+from glasshouse.align.collect import dialogue_of
 from glasshouse.align.constitution import Constitution
 from glasshouse.align.feedback import word_judge_layout
 from glasshouse.align.questions import Pairs
@@ -16,7 +17,7 @@ from glasshouse.models import LanguageModel
 from glasshouse.studies.lineage import keep
 from glasshouse.studies.specific_vs_general import judges, policies, seen
 from glasshouse.studies.specific_vs_general.bench import Bench
-from glasshouse.studies.specific_vs_general.comparisons import dialogue_of, requests
+from glasshouse.studies.specific_vs_general.comparisons import requests
 from glasshouse.studies.specific_vs_general.deeds import items
 from glasshouse.studies.specific_vs_general.feedback import feedback
 from glasshouse.studies.specific_vs_general.judges import Question

@@ -19,7 +19,7 @@ from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general.comparisons import requests
 from glasshouse.studies.specific_vs_general.config import PoliciesConfig
 from glasshouse.studies.specific_vs_general.deeds import Family, question
-from glasshouse.studies.specific_vs_general.judges import REPLY_TOKENS, copy_of
+from glasshouse.studies.specific_vs_general.judges import REPLY_TOKENS
 from glasshouse.training import ScheduleConfig
 from glasshouse.world import World
 from glasshouse.world.requests import Request
@@ -99,8 +99,8 @@ def helpful_policy(
     others = [family for family in families if family.role == "other"]
     asked = requests(world, "helpful", 300, name="policy")
     asked += deed_requests(world, others, 100, name="helpful policy")
-    policy = copy_of(start)
-    found = {0: copy_of(start)}
+    policy = start.copy()
+    found = {0: start.copy()}
     total = max(config.checkpoints)
     run = train_policy(
         policy,
@@ -111,7 +111,7 @@ def helpful_policy(
     for step in run:
         tick()
         if step.step in config.checkpoints:
-            found[step.step] = copy_of(policy)
+            found[step.step] = policy.copy()
     return found
 
 
@@ -135,7 +135,7 @@ def trained_policy(
     asked += requests(world, "harmful", 100, name="policy")
     asked += deed_requests(world, trained, 100, name="policy", verbs="learned")
     by_prompt = {tuple(world.prompt_ids(one).tolist()): one for one in asked}
-    policy, steps = copy_of(start), []
+    policy, steps = start.copy(), []
     run = train_policy(
         policy,
         [world.prompt_ids(one).tolist() for one in asked],

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 
 from glasshouse.align import Comparison, Turn
+from glasshouse.align.collect import dialogue_of
 from glasshouse.align.constitution import Principle
 from glasshouse.align.feedback import JudgeLayout, word_judge_layout
 from glasshouse.align.judge import pad_right
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
-from glasshouse.studies.specific_vs_general.comparisons import dialogue_of
 from glasshouse.studies.specific_vs_general.config import SchoolingConfig
 from glasshouse.studies.specific_vs_general.deeds import IDENTITY, Family, question
 from glasshouse.studies.specific_vs_general.feedback import judge_ids, parting
