@@ -89,7 +89,7 @@ def _tax(shaped: Shaped) -> Table:
                 round(row.before, 2),
                 round(row.after, 2),
                 round(row.change, 3),
-                f"{row.interval[0]:+.3f} to {row.interval[1]:+.3f}",
+                f"{row.interval[0]:+.3f} to {row.interval[1]:+.3f}".replace("-", "−"),
                 row.items,
             )
             for row in shaped.tax.rows
