@@ -106,7 +106,9 @@ def draw_judges(seen: Seen) -> Drawing:
     axes.set(xscale="log", xlabel="comparisons learned from", ylabel="accuracy")
     axes.set_xticks(found.seen, [str(count) for count in found.seen])
     axes.minorticks_off()
-    axes.legend(fontsize=8, loc="center right")
+    # The legend lies between the judges and the control, whatever the seed.
+    axes.set_ylim(top=float(ceiling) + 0.04)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, 0.5), ncols=2)
     return figure
 
 
