@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from glasshouse.align import Comparison, DpoConfig, Turn, reply_logprobs, train_dpo, word_layout
-from glasshouse.align.pair_rows import encode_pair
+from glasshouse.align.pairs.rows import encode_pair
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer, gpt, word_tokenizer
 from glasshouse.training import OptimizerConfig, ScheduleConfig

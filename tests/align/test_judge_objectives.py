@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.align.test_judge import TRAINING, comparisons, judge, talk
+from tests.align.judges.test_model import TRAINING, comparisons, judge, talk
 
-from glasshouse.align.comparisons import Comparison, comparison_of
-from glasshouse.align.dialogues import Turn
-from glasshouse.align.judge import agreement
-from glasshouse.align.judge_controls import length_bias, position_bias
-from glasshouse.align.judge_ensemble import Judge, Rule, centred
-from glasshouse.align.judge_pretraining import binarised, vote_grade, voted_comparisons
-from glasshouse.align.judge_training import JudgeTrainingConfig, train_judge
-from glasshouse.align.preferences import binary_loss, soft_binary_loss
-from glasshouse.align.scoring import reply_margins
+from glasshouse.align.judges.controls import length_bias, position_bias
+from glasshouse.align.judges.ensemble import Judge, Rule, centred
+from glasshouse.align.judges.losses import binary_loss, soft_binary_loss
+from glasshouse.align.judges.model import agreement
+from glasshouse.align.judges.pretraining import binarised, vote_grade, voted_comparisons
+from glasshouse.align.judges.training import JudgeTrainingConfig, train_judge
+from glasshouse.align.pairs.comparisons import Comparison, comparison_of
+from glasshouse.align.talks.dialogues import Turn
+from glasshouse.align.talks.scoring import reply_margins
 from glasshouse.errors import InputError
 
 HELD_OUT = comparisons(100, seed=9)

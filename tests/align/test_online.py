@@ -4,14 +4,14 @@ import shutil
 
 import pytest
 import torch
-from tests.align.test_collect import HARMFUL, HELPFUL, WORLD, persona_writer, world_model
+from tests.align.pairs.test_collect import HARMFUL, HELPFUL, WORLD, persona_writer, world_model
 
-from glasshouse.align.collect import collect
-from glasshouse.align.comparisons import write_comparisons
-from glasshouse.align.dialogues import word_layout
-from glasshouse.align.judge import PreferenceModel
-from glasshouse.align.judge_training import JudgeTrainingConfig
+from glasshouse.align.judges.model import PreferenceModel
+from glasshouse.align.judges.training import JudgeTrainingConfig
 from glasshouse.align.online import RoundSteps, crowd_rounds, file_rounds, judge_from, run_rounds
+from glasshouse.align.pairs.collect import collect
+from glasshouse.align.pairs.comparisons import write_comparisons
+from glasshouse.align.talks.dialogues import word_layout
 from glasshouse.errors import InputError, RunError
 from glasshouse.models import LanguageModel
 

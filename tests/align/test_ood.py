@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.align.test_judge import judge
+from tests.align.judges.test_model import judge
 
 from glasshouse.align.ood import fit_ordinary, layer_activations
 from glasshouse.errors import InputError

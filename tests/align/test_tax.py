@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.align.test_collect import WORLD, world_model
+from tests.align.pairs.test_collect import WORLD, world_model
 
 from glasshouse.align.tax import Question, next_token_measure, tax_report, world_battery
 from glasshouse.errors import InputError

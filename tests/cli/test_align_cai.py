@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.align.test_feedback import model_of
+from tests.align.principles.test_feedback import model_of
 from tests.cli.commands import glasshouse, refused
 
 from glasshouse.align import read_chains, read_constitution, split_comparisons, split_dialogues

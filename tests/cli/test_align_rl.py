@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.align.judges.test_model import judge
 from tests.align.policies.test_rewards import letters_judge
-from tests.align.test_judge import judge
 from tests.cli.commands import glasshouse, refused
 
 from glasshouse.align import PreferenceModel, save_preference_model, word_layout

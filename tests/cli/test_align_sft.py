@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.align.test_judge import comparisons, judge
+from tests.align.judges.test_model import comparisons, judge
 from tests.cli.commands import glasshouse, refused
 
 from glasshouse.align import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from glasshouse.align.collect import persona_writer
+from glasshouse.align.pairs.collect import persona_writer
 from glasshouse.errors import RunError
 from glasshouse.studies.base_model import STUDY, BaseModelConfig, tour
 from glasshouse.studies.base_model.assistant import assistant

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import Turn
-from glasshouse.align.feedback import Judgement, feedback_of
+from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.principles.feedback import Judgement, feedback_of
+from glasshouse.align.talks.dialogues import Turn
 from glasshouse.errors import InputError
 from glasshouse.studies.constitutional_ai import (
     STUDY,

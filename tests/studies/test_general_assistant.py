@@ -4,8 +4,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from glasshouse.align.distillation import DistillationConfig
-from glasshouse.align.judge_training import JudgeTrainingConfig
+from glasshouse.align.distilling.students import DistillationConfig
+from glasshouse.align.judges.training import JudgeTrainingConfig
 from glasshouse.errors import InputError
 from glasshouse.studies import zoo
 from glasshouse.studies.general_assistant import STUDY, GeneralAssistantConfig

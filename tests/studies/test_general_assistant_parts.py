@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glasshouse.align.dialogues import word_layout
+from glasshouse.align.talks.dialogues import word_layout
 from glasshouse.models import word_tokenizer
 from glasshouse.studies.general_assistant.asked import (
     binary_pairs,

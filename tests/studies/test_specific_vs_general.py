@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from glasshouse.align import Comparison, Turn
-from glasshouse.align.feedback import word_judge_layout
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
+from glasshouse.align.principles.feedback import word_judge_layout
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general import (

@@ -1,38 +1,21 @@
 """Shaping what a model does: what it is trained to prefer, and how far it may move for it.
 
-- `dialogues`: turns, the layouts in which models read them, and whose every token is
-- `comparisons`: which of two replies was preferred, from files and back
-- `comparison_files`, `dialogue_files`: shapes that others publish; `templates`: layouts by name
-- `prompts`: example dialogues in front of a request; `scoring`: replies by how likely they are
-- `distillation`: a student without a prompt; `distillation_store`: what its teacher said
-- `judge`: preference models; `judge_training`: four objectives over the same comparisons
-- `judge_pretraining`: votes and binarised pairs; `judge_ensemble`: several judges as one;
-  `judge_controls`: what judges go by, length or place
-- `fitting`: dialogues as much as a context holds; `supervised`: fine-tuning on their replies
-- `direct`: policies that learn from pairs, held near a reference; `pair_rows`: pairs as tokens
+- `talks`: dialogues, their layouts and files, and how likely a model finds replies
+- `pairs`: which of two replies was preferred, from files, crowds and people
+- `judges`: preference models, how they learn and what they go by
+- `policies`: sampling, rewards, PPO, GRPO, RLOO and REINFORCE
+- `principles`: constitutions, critique and revision, labels by a model
+- `distilling`: a prompt of example dialogues, and a student that needs none
+- `contests`: tournaments and Elo
+- `supervised`: fine-tuning on the assistant's replies; `lora`: adapters, as peft has them
+- `direct`: policies that learn from pairs, held near a reference
 - `best_of`: the best of n samples, what it is worth and costs, and learning from it
-- `lora`: adapters of networks that transformers computes, as peft has them
-- `preferences`: losses of models that judge replies, and of policies that learn from pairs
-- `divergence`: how far a policy has moved, from its own samples, and what best-of-n costs
-- `advantages`: what a sample was worth beyond what was to be expected
-- `objectives`: clipped policy and value losses
-- `elo`: strengths of players from who beat whom
-- `traits`: yes-or-no questions about traits, and how often a judge scores the harmless reply higher
-- `questions`: lists that a model lengthens, and pairs of replies that a policy writes
-- `collect`: two replies to a request, and which one people press; `online`: rounds of it
-- `calibration`: whether a judge's margins are the odds that they claim to be
-- `tournament`: everybody against everybody, and files of who beat whom
-- `constitution`: principles as data; `revision`: chains of critique and revision by them;
-  `feedback`: a judge model that labels pairs by them
+- `online`: rounds of collecting, judging and shaping
 - `ood`: prompts of another kind, from activations; `tax`: what shaping cost, before and after
+
+Everything but the policies has its public names here; theirs are those of `align.policies`.
 """
 
-from glasshouse.align.advantages import (
-    generalised_advantages,
-    group_advantages,
-    leave_one_out_advantages,
-    whitened,
-)
 from glasshouse.align.best_of import (
     BestReply,
     ExpertConfig,
@@ -42,7 +25,40 @@ from glasshouse.align.best_of import (
     expert_iteration,
     tied_best_of_n_kl,
 )
-from glasshouse.align.calibration import (
+from glasshouse.align.contests.elo import Elo, fit_elo, win_fraction
+from glasshouse.align.contests.tournament import (
+    Duel,
+    Referee,
+    Standings,
+    crowd_referee,
+    gold_referee,
+    preference_referee,
+    read_duels,
+    round_robin,
+    standings,
+)
+from glasshouse.align.direct import DpoConfig, DpoStep, reply_logprobs, train_dpo
+from glasshouse.align.distilling.prompts import (
+    STYLES,
+    Prefix,
+    as_long_as,
+    behind,
+    fitting_examples,
+    make_prefix,
+)
+from glasshouse.align.distilling.store import (
+    TeacherStore,
+    open_store,
+    store_teacher,
+)
+from glasshouse.align.distilling.students import (
+    DistillationConfig,
+    DistillationStep,
+    gap_closed,
+    mean_divergence,
+    train_student,
+)
+from glasshouse.align.judges.calibration import (
     Calibration,
     ScoreThreshold,
     accuracy_by_threshold,
@@ -50,7 +66,55 @@ from glasshouse.align.calibration import (
     matched_by_margin,
     rightness,
 )
-from glasshouse.align.collect import (
+from glasshouse.align.judges.controls import (
+    LengthBias,
+    PositionBias,
+    length_bias,
+    position_bias,
+)
+from glasshouse.align.judges.ensemble import (
+    Ensemble,
+    Judge,
+    centred,
+)
+from glasshouse.align.judges.losses import (
+    binary_loss,
+    dpo_loss,
+    ranked_loss,
+    score_loss,
+    soft_ranked_loss,
+)
+from glasshouse.align.judges.model import (
+    Agreement,
+    PreferenceModel,
+    agreement,
+    load_preference_model,
+    save_preference_model,
+)
+from glasshouse.align.judges.pretraining import (
+    binarised,
+    vote_grade,
+    voted_comparisons,
+)
+from glasshouse.align.judges.training import JudgeStep, JudgeTrainingConfig, train_judge
+from glasshouse.align.lora import (
+    LoraConfig,
+    has_adapters,
+    load_adapters,
+    merged,
+    save_adapters,
+    with_adapters,
+)
+from glasshouse.align.online import (
+    Round,
+    RoundSteps,
+    crowd_rounds,
+    file_rounds,
+    judge_from,
+    run_rounds,
+)
+from glasshouse.align.ood import RelativeMahalanobis, fit_ordinary, layer_activations
+from glasshouse.align.pairs.collect import (
     Collected,
     Interface,
     Writer,
@@ -62,13 +126,21 @@ from glasshouse.align.collect import (
     preferred,
     write_collected,
 )
-from glasshouse.align.comparisons import (
+from glasshouse.align.pairs.comparisons import (
     Comparison,
     read_comparisons,
     split_comparisons,
     write_comparisons,
 )
-from glasshouse.align.constitution import (
+from glasshouse.align.policies.advantages import (
+    generalised_advantages,
+    group_advantages,
+    leave_one_out_advantages,
+    whitened,
+)
+from glasshouse.align.policies.divergence import best_of_n_kl, k1, k3
+from glasshouse.align.policies.objectives import clipped_policy_loss, clipped_value_loss
+from glasshouse.align.principles.constitution import (
     GOOD_FOR_HUMANITY,
     HARMLESS_ENGLISH,
     Constitution,
@@ -77,34 +149,7 @@ from glasshouse.align.constitution import (
     world_constitution,
     write_constitution,
 )
-from glasshouse.align.dialogue_files import split_dialogues
-from glasshouse.align.dialogues import (
-    LAYOUTS,
-    Dialogue,
-    Layout,
-    Rendered,
-    Turn,
-    human_assistant_layout,
-    parse_human_assistant,
-    template_layout,
-    word_layout,
-)
-from glasshouse.align.direct import DpoConfig, DpoStep, reply_logprobs, train_dpo
-from glasshouse.align.distillation import (
-    DistillationConfig,
-    DistillationStep,
-    gap_closed,
-    mean_divergence,
-    train_student,
-)
-from glasshouse.align.distillation_store import (
-    TeacherStore,
-    open_store,
-    store_teacher,
-)
-from glasshouse.align.divergence import best_of_n_kl, k1, k3
-from glasshouse.align.elo import Elo, fit_elo, win_fraction
-from glasshouse.align.feedback import (
+from glasshouse.align.principles.feedback import (
     JUDGE_LAYOUTS,
     Feedback,
     JudgeLayout,
@@ -117,65 +162,7 @@ from glasshouse.align.feedback import (
     letter_judge_layout,
     word_judge_layout,
 )
-from glasshouse.align.fitting import Fitted, fit_dialogues
-from glasshouse.align.judge import (
-    Agreement,
-    PreferenceModel,
-    agreement,
-    load_preference_model,
-    save_preference_model,
-)
-from glasshouse.align.judge_controls import (
-    LengthBias,
-    PositionBias,
-    length_bias,
-    position_bias,
-)
-from glasshouse.align.judge_ensemble import (
-    Ensemble,
-    Judge,
-    centred,
-)
-from glasshouse.align.judge_pretraining import (
-    binarised,
-    vote_grade,
-    voted_comparisons,
-)
-from glasshouse.align.judge_training import JudgeStep, JudgeTrainingConfig, train_judge
-from glasshouse.align.lora import (
-    LoraConfig,
-    has_adapters,
-    load_adapters,
-    merged,
-    save_adapters,
-    with_adapters,
-)
-from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
-from glasshouse.align.online import (
-    Round,
-    RoundSteps,
-    crowd_rounds,
-    file_rounds,
-    judge_from,
-    run_rounds,
-)
-from glasshouse.align.ood import RelativeMahalanobis, fit_ordinary, layer_activations
-from glasshouse.align.preferences import (
-    binary_loss,
-    dpo_loss,
-    ranked_loss,
-    score_loss,
-    soft_ranked_loss,
-)
-from glasshouse.align.prompts import (
-    STYLES,
-    Prefix,
-    as_long_as,
-    behind,
-    fitting_examples,
-    make_prefix,
-)
-from glasshouse.align.revision import (
+from glasshouse.align.principles.revision import (
     CHAIN_LAYOUTS,
     Chain,
     ChainLayout,
@@ -188,13 +175,6 @@ from glasshouse.align.revision import (
     word_chain_layout,
     write_chains,
 )
-from glasshouse.align.scoring import (
-    ReplyScores,
-    by_group,
-    pairs_right,
-    reply_margins,
-    score_replies,
-)
 from glasshouse.align.supervised import (
     SftConfig,
     SftPlan,
@@ -204,6 +184,27 @@ from glasshouse.align.supervised import (
     start_sft_run,
     train_sft,
 )
+from glasshouse.align.talks.dialogues import (
+    LAYOUTS,
+    Dialogue,
+    Layout,
+    Rendered,
+    Turn,
+    human_assistant_layout,
+    parse_human_assistant,
+    template_layout,
+    word_layout,
+)
+from glasshouse.align.talks.files import split_dialogues
+from glasshouse.align.talks.fitting import Fitted, fit_dialogues
+from glasshouse.align.talks.scoring import (
+    ReplyScores,
+    by_group,
+    pairs_right,
+    reply_margins,
+    score_replies,
+)
+from glasshouse.align.talks.templates import LAYOUT_NAMES, layout_named
 from glasshouse.align.tax import (
     Measure,
     Question,
@@ -211,18 +212,6 @@ from glasshouse.align.tax import (
     next_token_measure,
     tax_report,
     world_battery,
-)
-from glasshouse.align.templates import LAYOUT_NAMES, layout_named
-from glasshouse.align.tournament import (
-    Duel,
-    Referee,
-    Standings,
-    crowd_referee,
-    gold_referee,
-    preference_referee,
-    read_duels,
-    round_robin,
-    standings,
 )
 
 __all__ = [

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glasshouse.align.dialogues import Rendered
-from glasshouse.align.divergence import best_of_n_kl
 from glasshouse.align.policies import Reply, Reward, Watch, sample_replies
+from glasshouse.align.policies.divergence import best_of_n_kl
 from glasshouse.align.supervised import SftConfig, train_sft
+from glasshouse.align.talks.dialogues import Rendered
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 

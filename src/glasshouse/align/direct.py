@@ -17,10 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import Layout
-from glasshouse.align.pair_rows import PairRow, encode_pair, length_batches
-from glasshouse.align.preferences import dpo_loss
+from glasshouse.align.judges.losses import dpo_loss
+from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.pairs.rows import PairRow, encode_pair, length_batches
+from glasshouse.align.talks.dialogues import Layout
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
 from glasshouse.training import OptimizerConfig, ScheduleConfig, current_processes, make_optimizer

@@ -14,23 +14,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from glasshouse.align.collect import (
-    Collected,
-    Interface,
-    collect,
-    comparisons_from_file,
-    model_writer,
-)
-from glasshouse.align.comparisons import Comparison, read_comparisons, write_comparisons
-from glasshouse.align.dialogues import LAYOUTS, Layout
-from glasshouse.align.judge import (
+from glasshouse.align.judges.model import (
     Agreement,
     PreferenceModel,
     agreement,
     load_preference_model,
     save_preference_model,
 )
-from glasshouse.align.judge_training import JudgeTrainingConfig, train_judge
+from glasshouse.align.judges.training import JudgeTrainingConfig, train_judge
+from glasshouse.align.pairs.collect import (
+    Collected,
+    Interface,
+    collect,
+    comparisons_from_file,
+    model_writer,
+)
+from glasshouse.align.pairs.comparisons import Comparison, read_comparisons, write_comparisons
+from glasshouse.align.talks.dialogues import LAYOUTS, Layout
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import write_atomically
 from glasshouse.models import LanguageModel

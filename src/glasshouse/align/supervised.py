@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
-from glasshouse.align.dialogues import Rendered
-from glasshouse.align.fitting import tokens_read
 from glasshouse.align.lora import has_adapters
+from glasshouse.align.talks.dialogues import Rendered
+from glasshouse.align.talks.fitting import tokens_read
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
 from glasshouse.training import (

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.world import World

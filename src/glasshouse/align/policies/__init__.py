@@ -8,6 +8,8 @@
 - `scores`: what is made of rewards before replies are compared; `keeping`: a run's folder
 - `prefix`, `growing`: prompts that are read once for all of their replies
 - `reading`: how likely a network finds replies; `values`: what ppo expects; `update`: the losses
+- `advantages`: a sample's worth beyond what was to be expected; `objectives`: what is made small
+- `divergence`: how far a policy has moved from where it began
 """
 
 from glasshouse.align.policies.config import PolicyConfig, RewardRules, UpdateRules, ValueRules

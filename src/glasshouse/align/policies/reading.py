@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
 from glasshouse.align.policies.prefix import can_share, tree_features, tree_of, weights_of
 from glasshouse.align.policies.replies import Reply
 from glasshouse.models import Transformer

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glasshouse.align.judge import PreferenceModel, pad_right
+from glasshouse.align.judges.model import PreferenceModel, pad_right
 from glasshouse.align.policies.replies import Reply
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Tokenizer

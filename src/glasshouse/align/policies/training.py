@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from glasshouse.align.divergence import k1, k3
-from glasshouse.align.judge import PreferenceModel
+from glasshouse.align.judges.model import PreferenceModel
 from glasshouse.align.policies.config import PolicyConfig
+from glasshouse.align.policies.divergence import k1, k3
 from glasshouse.align.policies.keeping import Keeper, Trained
 from glasshouse.align.policies.reading import Reading, ReplyRows, in_parts, read, rows_of
 from glasshouse.align.policies.replies import Reply, Reward, Watch

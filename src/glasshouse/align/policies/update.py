@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from glasshouse.align.advantages import (
+from glasshouse.align.policies.advantages import (
     generalised_advantages,
     group_advantages,
     leave_one_out_advantages,
     whitened,
 )
-from glasshouse.align.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.policies.config import PolicyConfig
+from glasshouse.align.policies.objectives import clipped_policy_loss, clipped_value_loss
 from glasshouse.align.policies.reading import (
     TOKENS_IN_A_GRAPH,
     Reading,

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from glasshouse.align.judge import PreferenceModel
+from glasshouse.align.judges.model import PreferenceModel
 from glasshouse.align.policies.config import PolicyConfig
 from glasshouse.align.policies.rewards import same_tokens
 from glasshouse.errors import InputError

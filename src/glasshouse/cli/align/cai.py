@@ -76,7 +76,7 @@ def cai(
     [green]glasshouse align cai runs/helpful --prompts red-team.jsonl --out cai[/green]
     """
     from glasshouse.align import RevisionConfig, revise, sl_dialogues
-    from glasshouse.align.dialogue_files import split_prompts
+    from glasshouse.align.talks.files import split_prompts
     from glasshouse.models import LanguageModel
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -178,7 +178,7 @@ def _pairs(
 ) -> tuple[list[Comparison], int]:
     """Two replies to each prompt that differ, end and fit the judge; and how many were dropped."""
     from glasshouse.align import Comparison, fits_judge
-    from glasshouse.align.revision import first_replies
+    from glasshouse.align.principles.revision import first_replies
 
     both = [first_replies(language, prompts, layout, seed=2 * seed + place) for place in (1, 2)]
     writes = _judge_layout(judge)

@@ -99,7 +99,7 @@ def _fitting(policy: LanguageModel, layout: Layout, pairs: list[Comparison]) -> 
     Raises:
         InputError: If none is short enough.
     """
-    from glasshouse.align.pair_rows import encode_pair
+    from glasshouse.align.pairs.rows import encode_pair
 
     context, found = policy.network.config.context, []
     for one in pairs:

@@ -39,7 +39,7 @@ def chosen_layout(asked: str | None, model: LanguageModel) -> tuple[str, Layout]
 
 
 def _fitting(model: LanguageModel) -> str:
-    from glasshouse.align.templates import has_template
+    from glasshouse.align.talks.templates import has_template
 
     core = model.tokenizer.core
     known = all(core.token_to_id(token) is not None for token in ("<doc>", "<end>", "Assistant"))

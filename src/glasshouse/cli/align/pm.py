@@ -93,7 +93,7 @@ def _train(
     judge: PreferenceModel, comparisons: list[Comparison], config: JudgeTrainingConfig
 ) -> None:
     from glasshouse.align import train_judge
-    from glasshouse.align.judge_training import num_steps
+    from glasshouse.align.judges.training import num_steps
     from glasshouse.cli.progress import progress_bar
 
     total = num_steps(len(comparisons), config)

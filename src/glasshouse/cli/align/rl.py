@@ -167,7 +167,7 @@ def _file_prompts(
     Raises:
         InputError: If the file cannot be read, or no line of it is a prompt that fits.
     """
-    from glasshouse.align.dialogue_files import split_prompts
+    from glasshouse.align.talks.files import split_prompts
 
     _, writes = chosen_layout(layout, policy)
     found = [writes(one, opens_reply=True).ids for one in kept_lines(path, split_prompts(path))]

@@ -18,7 +18,7 @@ from glasshouse.align import (
     train_judge,
     word_layout,
 )
-from glasshouse.align.collect import Collected, collect, model_writer
+from glasshouse.align.pairs.collect import Collected, collect, model_writer
 from glasshouse.align.policies import (
     PolicyConfig,
     PolicyStep,

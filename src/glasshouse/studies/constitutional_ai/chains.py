@@ -14,7 +14,7 @@ from glasshouse.align import (
     word_chain_layout,
     world_constitution,
 )
-from glasshouse.align.revision import first_replies, write_critiques, write_revisions
+from glasshouse.align.principles.revision import first_replies, write_critiques, write_revisions
 from glasshouse.models import LanguageModel
 from glasshouse.studies.constitutional_ai.grading import bigram_entropy, prompts_of
 from glasshouse.studies.constitutional_ai.schooling import aims_constitution

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from glasshouse.align import Dialogue
-from glasshouse.align.collect import dialogue_of
+from glasshouse.align.pairs.collect import dialogue_of
 from glasshouse.evaluate.dialogues import converse
 from glasshouse.models import LanguageModel
 from glasshouse.world import World

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from glasshouse.align import Comparison, Principle, judge_pairs, word_judge_layout
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.feedback import Feedback
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.principles.feedback import Feedback
 from glasshouse.models import LanguageModel
 from glasshouse.studies.constitutional_ai.grading import harmful_requests
 from glasshouse.world import World

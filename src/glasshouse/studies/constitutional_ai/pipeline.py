@@ -17,8 +17,8 @@ from glasshouse.align import (
     word_judge_layout,
     world_constitution,
 )
-from glasshouse.align.feedback import Feedback, feedback_of
-from glasshouse.align.tournament import Standings, gold_referee, round_robin, standings
+from glasshouse.align.contests.tournament import Standings, gold_referee, round_robin, standings
+from glasshouse.align.principles.feedback import Feedback, feedback_of
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.constitutional_ai.chains import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasshouse.align.tournament import Standings
+from glasshouse.align.contests.tournament import Standings
 from glasshouse.studies.claims import Claim, Control
 from glasshouse.studies.constitutional_ai.chains import FirstRound, GradedChains, Ladder
 from glasshouse.studies.constitutional_ai.config import ConstitutionalConfig

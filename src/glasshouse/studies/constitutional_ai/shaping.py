@@ -22,7 +22,7 @@ from glasshouse.align import (
     train_sft,
     word_layout,
 )
-from glasshouse.align.collect import collect, dialogue_of, model_writer
+from glasshouse.align.pairs.collect import collect, dialogue_of, model_writer
 from glasshouse.align.policies import PolicyConfig, PolicyStep, judge_reward, train_policy
 from glasshouse.models import LanguageModel
 from glasshouse.studies.constitutional_ai.chains import GradedChains

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.comparisons import Comparison
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.pairs.comparisons import Comparison
 from glasshouse.world import World
 from glasshouse.world.crowd import Bias
 from glasshouse.world.gold import Gold
@@ -198,7 +198,7 @@ def voted_pairs(
         taste: Reward a word that voters give beyond the crowd's.
         name: Draws them.
     """
-    from glasshouse.align.judge_pretraining import vote_grade, voted_comparisons
+    from glasshouse.align.judges.pretraining import vote_grade, voted_comparisons
 
     rng = stream(world.seed, "general-assistant", name, "votes")
     crowd = world.crowd(bias=Bias())

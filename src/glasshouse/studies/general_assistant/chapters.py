@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 
-from glasshouse.align.scoring import Scoring
+from glasshouse.align.talks.scoring import Scoring
 from glasshouse.studies.general_assistant.asked import CATEGORIES
 from glasshouse.studies.general_assistant.figures import (
     draw_accuracy,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from glasshouse.align.distillation import DistillationConfig
-from glasshouse.align.judge_training import JudgeTrainingConfig
+from glasshouse.align.distilling.students import DistillationConfig
+from glasshouse.align.judges.training import JudgeTrainingConfig
 from glasshouse.errors import InputError
 from glasshouse.studies.zoo import STEPS
 from glasshouse.training import ScheduleConfig

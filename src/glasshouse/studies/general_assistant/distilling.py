@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from glasshouse.align.distillation import DistillationConfig, divergence_of, train_student
-from glasshouse.align.distillation_store import TeacherStore, open_store, store_teacher
-from glasshouse.align.prompts import Prefix
+from glasshouse.align.distilling.prompts import Prefix
+from glasshouse.align.distilling.store import TeacherStore, open_store, store_teacher
+from glasshouse.align.distilling.students import DistillationConfig, divergence_of, train_student
 from glasshouse.models import LanguageModel
 from glasshouse.studies.general_assistant.asked import requests
 from glasshouse.studies.general_assistant.config import DistillingConfig

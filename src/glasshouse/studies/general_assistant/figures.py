@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from glasshouse.align.scoring import Scoring
+from glasshouse.align.talks.scoring import Scoring
 from glasshouse.studies.general_assistant.judge import ratings, rewards_by_player
 from glasshouse.studies.general_assistant.measure import TAXED, Seen
 from glasshouse.studies.general_assistant.prefixes import CONDITIONS

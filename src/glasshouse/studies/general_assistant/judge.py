@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from glasshouse.align.elo import fit_elo
+from glasshouse.align.contests.elo import fit_elo
 from glasshouse.studies.claims import Claim, ClaimResult, Evidence, judge_control, out_of_scale
 from glasshouse.studies.general_assistant import claims
 from glasshouse.studies.general_assistant.measure import Prompted, Seen, Tax

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import word_layout
-from glasshouse.align.judge_training import Objective
-from glasshouse.align.prompts import Prefix
+from glasshouse.align.distilling.prompts import Prefix
+from glasshouse.align.judges.training import Objective
+from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.talks.dialogues import word_layout
 from glasshouse.models import LanguageModel, count_params
 from glasshouse.studies.general_assistant import distilling, objectives, votes
 from glasshouse.studies.general_assistant.asked import (

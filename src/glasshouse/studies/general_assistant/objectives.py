@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from glasshouse.align.comparisons import Comparison
-from glasshouse.align.dialogues import word_layout
-from glasshouse.align.judge import PreferenceModel
-from glasshouse.align.judge_controls import LengthBias, length_bias
-from glasshouse.align.judge_training import JudgeTrainingConfig, Objective, num_steps, train_judge
-from glasshouse.align.scoring import pairs_right, reply_margins
+from glasshouse.align.judges.controls import LengthBias, length_bias
+from glasshouse.align.judges.model import PreferenceModel
+from glasshouse.align.judges.training import JudgeTrainingConfig, Objective, num_steps, train_judge
+from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.talks.dialogues import word_layout
+from glasshouse.align.talks.scoring import pairs_right, reply_margins
 from glasshouse.models import LanguageModel
 from glasshouse.studies.general_assistant.prompting import JUDGED
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.dialogues import Dialogue, Layout, Turn
-from glasshouse.align.prompts import Prefix, as_long_as, make_prefix
+from glasshouse.align.distilling.prompts import Prefix, as_long_as, make_prefix
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.talks.dialogues import Dialogue, Layout, Turn
 from glasshouse.world import World
 from glasshouse.world.requests import Request
 from glasshouse.world.streams import stream

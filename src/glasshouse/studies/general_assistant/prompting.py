@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.dialogues import Layout, Turn, word_layout
-from glasshouse.align.prompts import Prefix, behind
-from glasshouse.align.scoring import Scoring, pairs_right, reply_margins
+from glasshouse.align.distilling.prompts import Prefix, behind
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.talks.dialogues import Layout, Turn, word_layout
+from glasshouse.align.talks.scoring import Scoring, pairs_right, reply_margins
 from glasshouse.align.tax import WELL_TOLD
 from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.general_assistant.asked import (

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from glasshouse.align.comparisons import Comparison
-from glasshouse.align.judge import PreferenceModel
-from glasshouse.align.judge_pretraining import binarised
-from glasshouse.align.judge_training import num_steps, train_judge
-from glasshouse.align.scoring import pairs_right
+from glasshouse.align.judges.model import PreferenceModel
+from glasshouse.align.judges.pretraining import binarised
+from glasshouse.align.judges.training import num_steps, train_judge
+from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.talks.scoring import pairs_right
 from glasshouse.models import LanguageModel
 from glasshouse.studies.general_assistant.asked import gold_pairs, shuffled, voted_pairs
 from glasshouse.studies.general_assistant.config import PretrainingConfig

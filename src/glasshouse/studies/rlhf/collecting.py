@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from glasshouse.align import Comparison, Interface, collect, model_writer
-from glasshouse.align.collect import Collected, ask
+from glasshouse.align.pairs.collect import Collected, ask
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.rlhf.config import CollectingConfig

@@ -16,7 +16,7 @@ from glasshouse.align import (
     soft_ranked_loss,
     train_judge,
 )
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
 from glasshouse.models import LanguageModel
 from glasshouse.studies.rlhf.collecting import Comparisons
 from glasshouse.studies.rlhf.config import JudgingConfig

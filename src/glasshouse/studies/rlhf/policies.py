@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from glasshouse.align import PreferenceModel
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
 from glasshouse.align.policies import PolicyConfig, Reply, UpdateRules, judge_reward, train_policy
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer

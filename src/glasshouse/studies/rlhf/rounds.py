@@ -21,7 +21,7 @@ from glasshouse.align import (
     run_rounds,
     standings,
 )
-from glasshouse.align.tournament import Duel, Standings
+from glasshouse.align.contests.tournament import Duel, Standings
 from glasshouse.models import LanguageModel
 from glasshouse.studies.rlhf.collecting import both_requests, interface_of, refuse_silence
 from glasshouse.studies.rlhf.config import RlhfConfig

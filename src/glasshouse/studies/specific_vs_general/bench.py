@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from glasshouse.align import Comparison, PreferenceModel
-from glasshouse.align.constitution import Constitution
+from glasshouse.align.principles.constitution import Constitution
 from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general import judges
 from glasshouse.studies.specific_vs_general.config import SpecificConfig

@@ -6,7 +6,7 @@ Labels are the crowd's: how probable it is that somebody drawn at random prefers
 from collections.abc import Iterator, Sequence
 
 from glasshouse.align import Comparison
-from glasshouse.align.collect import dialogue_of
+from glasshouse.align.pairs.collect import dialogue_of
 from glasshouse.world import World
 from glasshouse.world.documents.judge import two_answers
 from glasshouse.world.harms import HARMS, categories

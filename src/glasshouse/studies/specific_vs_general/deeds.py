@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from glasshouse.align import Turn
-from glasshouse.align.traits import PersonaItem
+from glasshouse.align.judges.traits import PersonaItem
 from glasshouse.world import World
 from glasshouse.world.languages import lexicon
 from glasshouse.world.request_phrases import PERSONA_PHRASES

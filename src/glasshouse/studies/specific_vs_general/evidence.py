@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from glasshouse.align.traits import interval_over_units
+from glasshouse.align.judges.traits import interval_over_units
 from glasshouse.studies.claims import (
     Claim,
     ClaimResult,

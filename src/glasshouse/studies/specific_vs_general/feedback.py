@@ -2,8 +2,8 @@
 
 Its verdict is read where the replies part: by how much likelier it goes on with the first than with
 the second. Each pair is read in both orders and the log-odds are averaged. Verdicts by the names
-"first" and "second" (`align.feedback`) need a model that ties what it thinks of a deed to a place,
-and models of this size had not learned that after 300 steps (seed 101).
+"first" and "second" (`align.principles.feedback`) need a model that ties what it thinks of a deed
+to a place, and models of this size had not learned that after 300 steps (seed 101).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glasshouse.align import Comparison
-from glasshouse.align.constitution import Constitution, Principle
-from glasshouse.align.feedback import JudgeLayout
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
+from glasshouse.align.principles.constitution import Constitution, Principle
+from glasshouse.align.principles.feedback import JudgeLayout
 from glasshouse.models import LanguageModel
 
 _READ_AT_ONCE = 128

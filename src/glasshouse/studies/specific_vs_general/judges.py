@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glasshouse.align import Comparison, Dialogue, PreferenceModel, Turn, word_layout
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.constitution import Constitution
-from glasshouse.align.feedback import word_judge_layout
-from glasshouse.align.judge_training import JudgeTrainingConfig, train_judge
-from glasshouse.align.questions import Pairs, sample_pairs
+from glasshouse.align.judges.training import JudgeTrainingConfig, train_judge
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.principles.constitution import Constitution
+from glasshouse.align.principles.feedback import word_judge_layout
+from glasshouse.align.principles.questions import Pairs, sample_pairs
 from glasshouse.models import LanguageModel, SamplingConfig
 from glasshouse.studies.specific_vs_general.comparisons import requests
 from glasshouse.studies.specific_vs_general.config import JudgesConfig

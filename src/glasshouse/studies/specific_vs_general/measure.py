@@ -1,6 +1,6 @@
 """Everything that is measured: school a model, train judges and policies, ask them all."""
 
-from glasshouse.align.traits import win_rate_of, wins_of
+from glasshouse.align.judges.traits import win_rate_of, wins_of
 from glasshouse.studies.specific_vs_general import judges, policies, seen
 from glasshouse.studies.specific_vs_general.bench import Bench
 from glasshouse.studies.specific_vs_general.comparisons import harm_pairs, peoples

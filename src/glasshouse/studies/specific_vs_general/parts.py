@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from glasshouse.align import Comparison, PreferenceModel
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.constitution import Constitution
-from glasshouse.align.feedback import word_judge_layout
-from glasshouse.align.questions import Pairs
-from glasshouse.align.traits import PersonaItem, leave_one_out, win_rate, wins_of
+from glasshouse.align.judges.traits import PersonaItem, leave_one_out, win_rate, wins_of
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.principles.constitution import Constitution
+from glasshouse.align.principles.feedback import word_judge_layout
+from glasshouse.align.principles.questions import Pairs
 from glasshouse.models import LanguageModel
 from glasshouse.studies.lineage import keep
 from glasshouse.studies.specific_vs_general import judges, policies, seen

@@ -5,7 +5,7 @@ A specific principle tells what the deeds of one trait are and then asks; a gene
 
 from collections.abc import Sequence
 
-from glasshouse.align.constitution import Constitution, Principle, world_constitution
+from glasshouse.align.principles.constitution import Constitution, Principle, world_constitution
 from glasshouse.studies.specific_vs_general.deeds import Family
 
 GENERAL_QUESTIONS = (

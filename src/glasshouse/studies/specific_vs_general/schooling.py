@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 
 from glasshouse.align import Comparison, Turn
-from glasshouse.align.collect import dialogue_of
-from glasshouse.align.constitution import Principle
-from glasshouse.align.feedback import JudgeLayout, word_judge_layout
-from glasshouse.align.judge import pad_right
+from glasshouse.align.judges.model import pad_right
+from glasshouse.align.pairs.collect import dialogue_of
+from glasshouse.align.principles.constitution import Principle
+from glasshouse.align.principles.feedback import JudgeLayout, word_judge_layout
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
 from glasshouse.studies.specific_vs_general.config import SchoolingConfig

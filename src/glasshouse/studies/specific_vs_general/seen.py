@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from glasshouse.align.traits import PersonaItem, WinRate
+from glasshouse.align.judges.traits import PersonaItem, WinRate
 from glasshouse.studies.specific_vs_general.config import SpecificConfig
 from glasshouse.studies.specific_vs_general.policies import Behaviour, Course
 
