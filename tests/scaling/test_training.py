@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch.nn.functional as F
 
 from glasshouse.errors import InputError
-from glasshouse.scaling import Shape, ShardWork, SweepPlan, grid
-from glasshouse.training import EncodedDocument, write_shards
+from glasshouse.scaling import Shape, ShardWork, SweepPlan, grid, train_trials
+from glasshouse.training import EncodedDocument, TokenShards, shuffled_windows, write_shards
+from glasshouse.training.batches import Windows
 
 
 @pytest.fixture
@@ -36,6 +38,25 @@ class TestShardWork:
         assert together[1].curve[-1].tokens == whole.trials[1].tokens
         assert not together[1].failure
         assert together[2].failure.startswith("diverged")
+
+    def test_hands_out_each_network_as_it_ends(self, work):
+        """What is asked of a network afterwards is asked of the one that was measured."""
+        whole = plan(lrs=[1e-2, 3e-2])
+        held_out = Windows(TokenShards.open(work.held_out), 8).batch(np.arange(20))
+        source = shuffled_windows(TokenShards.open(work.train), context=8, seed=0)
+        losses = {}
+
+        def ask(trial, network):
+            logits = network(held_out.inputs)
+            losses[trial.name] = F.cross_entropy(
+                logits.flatten(0, 1), held_out.targets.flatten()
+            ).item()
+
+        records = train_trials(
+            whole, whole.trials, [source, source], held_out, moments=2, trained=ask
+        )
+        for record in records:
+            assert losses[record.trial.name] == pytest.approx(record.curve[-1].loss, rel=1e-4)
 
     def test_refuses_trials_of_two_shapes(self, work):
         """One program has one shape."""

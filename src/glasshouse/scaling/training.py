@@ -7,7 +7,7 @@ learning rate whatever its scale, so the weight itself moves by the factor times
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,7 @@ def train_trials(
     held_out: Batch,
     *,
     moments: int = 12,
+    trained: Callable[[Trial, Transformer], None] | None = None,
 ) -> list[TrialRecord]:
     """Train trials of one shape, batch and number of steps together.
 
@@ -80,6 +81,7 @@ def train_trials(
         sources: Training windows of each trial.
         held_out: What every trial is measured on.
         moments: Times of measuring.
+        trained: Given each trial's network as it ends, for what else is to be asked of it.
 
     Raises:
         InputError: If the trials do not fit one population.
@@ -121,6 +123,9 @@ def train_trials(
         if record.step in due:
             for curve, value in zip(curves, _measure(loss, parameters, held_out), strict=True):
                 curve.append(CurvePoint(tokens=record.step * tokens, loss=value))
+    if trained is not None:
+        for trial, network in zip(trials, _networks(trials, parameters, scales), strict=True):
+            trained(trial, network)
     share = (time.perf_counter() - began) / len(trials)
     guess = math.log(first.shape.vocab_size)
     return [
@@ -142,6 +147,17 @@ def _started(plan: SweepPlan, trials: Sequence[Trial], scales: dict[str, float])
         generator = torch.Generator().manual_seed(trial.seed)
         networks.append(mup_initialise(network, generator, base_width=plan.base_width))
     return {name: value / scales[name] for name, value in stack_modules(networks).items()}
+
+
+def _networks(
+    trials: Sequence[Trial], parameters: Parameters, scales: dict[str, float]
+) -> Iterator[Transformer]:
+    """The trials' networks as they are, each a model of its own."""
+    for place, trial in enumerate(trials):
+        network = Transformer(trial.shape.config)
+        own = {name: value[place].detach() * scales[name] for name, value in parameters.items()}
+        network.load_state_dict(own, strict=False)  # what is tied stands in it once
+        yield network.eval().requires_grad_(False)
 
 
 def _loss_of(template: Transformer, scales: dict[str, float]):
