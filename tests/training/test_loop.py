@@ -4,7 +4,10 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
+from textwrap import dedent
 
 import pytest
 import torch
@@ -211,6 +214,24 @@ class TestInterruptsHeld:
         with pytest.raises(KeyboardInterrupt):
             work()
         assert done == ["the rest"]
+
+    def test_holds_nothing_when_the_interpreter_has_ended(self):
+        """A generator that is closed last finds no handler any more, and says nothing of it."""
+        script = """
+            from glasshouse.training.loop import interrupts_held
+            def run():
+                try:
+                    yield
+                finally:
+                    with interrupts_held():
+                        pass
+            left = run()
+            next(left)
+        """
+        told = subprocess.run(
+            [sys.executable, "-c", dedent(script)], capture_output=True, text=True, check=True
+        )
+        assert told.stderr == ""
 
 
 def strip(result):

@@ -276,9 +276,11 @@ def interrupts_held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of the body, so that no step or checkpoint is half done.
 
     Only the main thread may set signal handlers, and only it gets KeyboardInterrupt; elsewhere
-    nothing is changed.
+    nothing is changed. Nor where Python has no handler to put back: at the end of the interpreter,
+    when runs that nobody took to their end are closed.
     """
-    if threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is None:
         yield
         return
     pressed: list[int] = []
