@@ -2,7 +2,8 @@
 
 A step draws 256 replies of 24 tokens (8 to each of 32 prompts of 32 tokens), scores them, holds
 them against a reference and updates once: 4 layers of width 128, vocabulary 1,024, context 128, the
-same random weights, AdamW, bf16 for everybody, no gradient checkpointing. The reward counts words,
+same random weights, AdamW, one precision for everybody (bf16, or fp32 where a processor has no
+instructions for it), no gradient checkpointing. The reward counts words,
 which costs nobody anything; the divergence is in the loss for grpo and in the reward for rloo, with
 a weight of 0.04, so that the reference is read by all. TRL generates with transformers' `generate`,
 as it does without an inference server.
@@ -54,14 +55,12 @@ def main() -> None:
     options = parse_options()
     torch.set_num_threads(options.threads)
     if options.memory_of:
-        print(json.dumps(memory(*options.memory_of.split(":"), options.device)))
+        print(json.dumps(memory(*options.memory_of.split(":"), options)))
         return
     steps = {
-        f"{who}:{name}": make(who, name, options.device)
-        for name in options.algorithms
-        for who in WHO
+        f"{who}:{name}": make(who, name, options) for name in options.algorithms for who in WHO
     }
-    steps |= sampling(options.device)
+    steps |= sampling(options)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(options.warmup + options.rounds):
         for name, step in steps.items():
@@ -71,7 +70,7 @@ def main() -> None:
     print(json.dumps(summary(times, options)), flush=True)
     if not options.quick:
         held = {
-            f"{who}:{name}": round(memory_apart(who, name, options.device))
+            f"{who}:{name}": round(memory_apart(who, name, options))
             for name in options.algorithms
             for who in WHO
         }
@@ -85,6 +84,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=2, help="steps of each that are not timed")
     parser.add_argument("--quick", action="store_true", help="a smoke test, not a measurement")
     parser.add_argument("--threads", type=int, default=1, help="threads torch may use")
+    parser.add_argument("--precision", default="bf16", choices=["bf16", "fp32"])
     parser.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
     parser.add_argument(
         "--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS, help="those to time"
@@ -120,11 +120,11 @@ def model(device: str) -> LanguageModel:
     return LanguageModel(network.to(device), word_tokenizer(words, end_token="<end>"), "random")
 
 
-def make(who: str, algorithm: str, device: str) -> Step:
-    return WHO[who](algorithm, device)
+def make(who: str, algorithm: str, options: argparse.Namespace) -> Step:
+    return WHO[who](algorithm, options)
 
 
-def ours(algorithm: str, device: str) -> Step:
+def ours(algorithm: str, options: argparse.Namespace) -> Step:
     """Our trainer; what it yields is thrown away."""
     config = PolicyConfig(
         algorithm=algorithm,  # pyright: ignore[reportArgumentType]  # one of ALGORITHMS
@@ -139,14 +139,14 @@ def ours(algorithm: str, device: str) -> Step:
             truncated_value=0.0,
             kl="loss" if algorithm == "grpo" else "reward",
         ),
-        precision="bf16",
+        precision=options.precision,
         schedule=ScheduleConfig(peak_lr=RATE, warmup_steps=0, shape="constant"),
     )
 
     def reward(replies: Any) -> Tensor:
         return torch.tensor([worth(reply.ids) for reply in replies])
 
-    steps = train_policy(model(device), prompts(), reward, config)
+    steps = train_policy(model(options.device), prompts(), reward, config)
     return lambda: next(steps) and None
 
 
@@ -155,7 +155,7 @@ def worth(ids: list[int]) -> float:
     return float(sum(token < VOCAB // 2 for token in ids))
 
 
-def trl(algorithm: str, device: str) -> Step:
+def trl(algorithm: str, options: argparse.Namespace) -> Step:
     """TRL's trainer in a thread, which takes a step whenever it is told to."""
     from datasets import Dataset
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -192,14 +192,14 @@ def trl(algorithm: str, device: str) -> Step:
         "learning_rate": RATE,
         "lr_scheduler_type": "constant",
         "beta": KL_WEIGHT,
-        "bf16": True,
+        "bf16": options.precision == "bf16",
         "gradient_checkpointing": False,
         "optim": "adamw_torch_fused",
         "logging_strategy": "no",
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "use_cpu": device == "cpu",
+        "use_cpu": options.device == "cpu",
     }
     kinds = {"grpo": (GRPOTrainer, GRPOConfig), "rloo": (RLOOTrainer, RLOOConfig)}
     trainer_class, config_class = kinds[algorithm]
@@ -249,12 +249,12 @@ class _Turns:
         self._done.acquire()
 
 
-WHO: dict[str, Callable[[str, str], Step]] = {"glasshouse": ours, "trl": trl}
+WHO: dict[str, Callable[[str, argparse.Namespace], Step]] = {"glasshouse": ours, "trl": trl}
 
 
-def sampling(device: str) -> dict[str, Step]:
+def sampling(options: argparse.Namespace) -> dict[str, Step]:
     """Drawing replies, and what the same tokens cost without being chosen."""
-    policy = model(device)
+    policy = model(options.device)
     asked = [prompt for prompt in prompts()[:PROMPTS] for _ in range(REPLIES)]
     seeds: Iterator[int] = iter(range(10**6))
 
@@ -265,14 +265,14 @@ def sampling(device: str) -> dict[str, Step]:
             max_new_tokens=NEW,
             stop_ids=(0,),
             seed=next(seeds),
-            precision="bf16",
+            precision=options.precision,
         )
 
-    token = torch.ones(len(asked), 1, dtype=torch.long, device=device)
+    token = torch.ones(len(asked), 1, dtype=torch.long, device=options.device)
 
     @torch.no_grad()
     def feed() -> None:
-        reading = SharedPrompts(policy.network, asked, num_new=NEW, numbers="bf16")
+        reading = SharedPrompts(policy.network, asked, num_new=NEW, numbers=options.precision)
         reading.begin()
         for _ in range(NEW - 1):
             reading.step(token)
@@ -280,10 +280,10 @@ def sampling(device: str) -> dict[str, Step]:
     return {"sampling": draw, "floor": feed}
 
 
-def memory(who: str, algorithm: str, device: str) -> dict[str, float]:
+def memory(who: str, algorithm: str, options: argparse.Namespace) -> dict[str, float]:
     """Megabytes that three steps take."""
-    step = make(who, algorithm, device)
-    if device != "cpu":
+    step = make(who, algorithm, options)
+    if options.device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         for _ in range(3):
             step()
@@ -304,9 +304,10 @@ def _peak_kilobytes() -> int:
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 
 
-def memory_apart(who: str, algorithm: str, device: str) -> float:
+def memory_apart(who: str, algorithm: str, options: argparse.Namespace) -> float:
     """The same in a process of its own."""
-    words = ["--memory-of", f"{who}:{algorithm}", "--device", device]
+    words = ["--memory-of", f"{who}:{algorithm}", "--device", options.device]
+    words += ["--precision", options.precision]
     told = subprocess.run(
         [sys.executable, "-m", "benchmarks.align.bench_policy", *words],
         cwd=Path(__file__).parents[2],
@@ -327,6 +328,7 @@ def summary(times: dict[str, list[float]], options: argparse.Namespace) -> dict[
         "rounds": options.rounds,
         "threads": options.threads,
         "device": options.device,
+        "precision": options.precision,
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "trl", "transformers")
         },

@@ -61,6 +61,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=5, help="optimizer steps a turn")
     parser.add_argument("--threads", type=int, default=1, help="threads torch may use")
     parser.add_argument("--compile", default="yes", choices=["yes", "no", "auto"], help="ours only")
+    parser.add_argument(
+        "--precision", default="bf16", choices=["bf16", "fp32"], help="of everybody"
+    )
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -86,7 +89,7 @@ def contest(job: str, options: argparse.Namespace) -> dict[str, Any]:
 def start(job: str, name: str, folder: Path, options: argparse.Namespace) -> subprocess.Popen[str]:
     python = sys.executable if name == "glasshouse" else options.peer_python
     words = [python, __file__, "--worker", f"{job}/{name}", "--compile", options.compile]
-    words += ["--threads", str(options.threads)]
+    words += ["--threads", str(options.threads), "--precision", options.precision]
     where = {"OMP_NUM_THREADS": str(options.threads), "TMPDIR": str(folder)}
     process = subprocess.Popen(
         words,
@@ -154,7 +157,7 @@ def work(options: argparse.Namespace) -> None:
         steps = our_sft(options) if job == "sft" else our_judge(options)
         answer(lambda: next(steps))
     else:
-        (trl_sft if job == "sft" else trl_judge)(name)
+        (trl_sft if job == "sft" else trl_judge)(name, options.precision)
 
 
 class Turns:
@@ -258,6 +261,7 @@ def our_sft(options: argparse.Namespace) -> Iterator[Step]:
         batch_tokens=ROWS * CONTEXT,
         compile=options.compile,
         threads=options.threads,
+        precision=options.precision,
         schedule=ScheduleConfig(peak_lr=LR, warmup_steps=0, shape="constant"),
         optimizer=OptimizerConfig(beta2=0.999, weight_decay=0.0),
     )
@@ -301,6 +305,7 @@ def our_judge(options: argparse.Namespace) -> Iterator[Step]:
     config = JudgeTrainingConfig(
         epochs=20,
         batch=PAIRS,
+        precision=options.precision,
         schedule=ScheduleConfig(peak_lr=LR, warmup_steps=0, shape="constant"),
         optimizer=OptimizerConfig(beta2=0.999, weight_decay=0.0),
     )
@@ -308,14 +313,14 @@ def our_judge(options: argparse.Namespace) -> Iterator[Step]:
         yield PAIRS, step.loss
 
 
-def trl_options(name: str, folder: str) -> dict[str, Any]:
+def trl_options(name: str, folder: str, precision: str) -> dict[str, Any]:
     """What both of TRL's trainers are told; `defaults` keeps what it does unless told otherwise."""
     own = {} if "defaults" in name else {"gradient_checkpointing": False}
     return {
         "output_dir": folder,
         "max_steps": 10**6,
         "per_device_train_batch_size": ROWS,
-        "bf16": True,
+        "bf16": precision == "bf16",
         "learning_rate": LR,
         "lr_scheduler_type": "constant",
         "optim": "adamw_torch_fused",
@@ -381,7 +386,7 @@ def watched(trainer_class: type, units: Callable[[Any], float]) -> tuple[type, A
     return Watched, Taking()
 
 
-def trl_sft(name: str) -> None:
+def trl_sft(name: str, precision: str) -> None:
     from datasets import Dataset
     from transformers import GPT2LMHeadModel
     from trl import SFTConfig, SFTTrainer
@@ -391,7 +396,9 @@ def trl_sft(name: str) -> None:
     ]
     strategy = "bfd" if "bfd" in name else "wrapped"
     with TemporaryDirectory() as folder:
-        config = SFTConfig(packing=True, packing_strategy=strategy, **trl_options(name, folder))
+        config = SFTConfig(
+            packing=True, packing_strategy=strategy, **trl_options(name, folder, precision)
+        )
         per_step = [0.0]
         trainer_class, taking = watched(SFTTrainer, lambda _: per_step[0])
         trainer = trainer_class(
@@ -406,7 +413,7 @@ def trl_sft(name: str) -> None:
         trainer.train()
 
 
-def trl_judge(name: str) -> None:
+def trl_judge(name: str, precision: str) -> None:
     from datasets import Dataset
     from transformers import GPT2ForSequenceClassification
     from trl import RewardConfig, RewardTrainer
@@ -416,7 +423,7 @@ def trl_judge(name: str) -> None:
         trainer_class, taking = watched(RewardTrainer, lambda _: PAIRS)
         trainer = trainer_class(
             model=GPT2ForSequenceClassification(trl_shape(num_labels=1)),
-            args=RewardConfig(**trl_options(name, folder)),
+            args=RewardConfig(**trl_options(name, folder, precision)),
             train_dataset=Dataset.from_list(rows),
             processing_class=trl_tokenizer(folder),
             callbacks=[taking],
