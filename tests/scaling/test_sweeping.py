@@ -48,6 +48,14 @@ class TestPlans:
         with pytest.raises(InputError, match="more than the budget"):
             plan(budget=1e6)
 
+    def test_start_where_a_shape_says(self):
+        """Narrow models start faster from larger weights than GPT-2's."""
+        wide = Shape(d_model=8, num_layers=1, vocab_size=16, context=16, init_std=0.125)
+        assert wide.config.init_std == 0.125
+        assert shape(8).config.init_std == 0.02
+        with pytest.raises(InputError, match="init_std"):
+            Shape(d_model=8, num_layers=1, vocab_size=16, context=16, init_std=0.0)
+
     def test_refuse_a_trial_planned_twice(self):
         """It would be counted once."""
         twice = plan().trials[:1] * 2

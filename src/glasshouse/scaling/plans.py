@@ -5,7 +5,7 @@ A plan is made whole before anything runs, and refuses to cost more than its bud
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
 
@@ -33,6 +33,9 @@ class Shape:
     """Tokens read at once."""
     d_head: int = 8
     """Width of one head; a wider model has more heads."""
+    init_std: float = 0.02
+    """Standard deviation of first weights at the base width. GPT-2's suits widths of hundreds; at
+    tens it makes a slow start, and about 0.5 / sqrt(base width) a fast one."""
 
     def __post_init__(self) -> None:
         if self.d_head < 1 or self.d_model % self.d_head:
@@ -40,18 +43,21 @@ class Shape:
                 f"d_model={self.d_model} must be a multiple of d_head={self.d_head}; heads keep "
                 "their width, so that learning rates carry over"
             )
+        if not 0 < self.init_std < np.inf:
+            raise InputError(f"init_std={self.init_std} must be positive; 0.02 is GPT-2's")
         _ = self.config  # which refuses the rest
 
     @property
     def config(self) -> TransformerConfig:
         """The architecture."""
-        return gpt(
+        config = gpt(
             self.vocab_size,
             context=self.context,
             num_layers=self.num_layers,
             d_model=self.d_model,
             num_heads=self.d_model // self.d_head,
         )
+        return replace(config, init_std=self.init_std)
 
     @property
     def params(self) -> int:
