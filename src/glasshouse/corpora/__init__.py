@@ -8,6 +8,7 @@ knows its own entropy that constant is known too, and the fit can be checked aga
 - `fields`: images of a random process, drawn pixel by pixel; `labelled`: the same with a label
 - `digits`: scans of handwritten digits; `scenes`: drawn scenes and what is said of them
 - `problems`: sums, and sums told as stories
+- `stdlib_text`: prose and code of Python's standard library, whose entropy nobody knows
 """
 
 from glasshouse.corpora.chains import MarkovChain
@@ -18,18 +19,32 @@ from glasshouse.corpora.labelled import LabelledField
 from glasshouse.corpora.problems import Sums, WordProblems
 from glasshouse.corpora.quanta import Quanta
 from glasshouse.corpora.scenes import Scenes
+from glasshouse.corpora.stdlib_text import (
+    CHARACTERS,
+    LibraryText,
+    character_ids,
+    library_text,
+    parted_source,
+    text_of,
+)
 
 __all__ = [
+    "CHARACTERS",
     "Digits",
     "Domain",
     "Drawn",
     "Entropy",
     "Field",
     "LabelledField",
+    "LibraryText",
     "MarkovChain",
     "Quanta",
     "Scenes",
     "Sums",
     "WordProblems",
+    "character_ids",
+    "library_text",
     "measure_entropy",
+    "parted_source",
+    "text_of",
 ]
