@@ -8,6 +8,7 @@
 - `forecasting`: the loss that a budget reaches, and how to spend it
 - `batch_size`: the critical batch size, from gradients or from runs
 - `transfer`: effective data transferred; equivalent size under repetition
+- `predictability`: how abruptly a task comes, whether skill or metric jumps, what foretold it
 - `plans`, `records`, `sweeping`: sweeps as data, on disk, and run; resumable
 - `training`: trials of one shape as one program; `ray_engine`: on a cluster
 - `mup`, `coordinates`: learning rates that carry over to other widths, and the test that they do
@@ -46,6 +47,18 @@ from glasshouse.scaling.plans import (
     grid,
     isoflop_grid,
     populations,
+)
+from glasshouse.scaling.predictability import (
+    Foretold,
+    TokenOutcomes,
+    foretell,
+    foretell_loss,
+    foretell_whole,
+    log_fit_r2,
+    metrics_of,
+    rise_factor,
+    share_left,
+    sharpness,
 )
 from glasshouse.scaling.reading import read_runs
 from glasshouse.scaling.records import TrialRecord, read_plan, sweep_runs
@@ -86,6 +99,7 @@ __all__ = [
     "FitConfig",
     "FittedLaw",
     "Forecast",
+    "Foretold",
     "Frontier",
     "Inverted",
     "Law",
@@ -94,6 +108,7 @@ __all__ = [
     "ShardWork",
     "Sound",
     "SweepPlan",
+    "TokenOutcomes",
     "Trial",
     "TrialRecord",
     "Work",
@@ -112,6 +127,9 @@ __all__ = [
     "fit_law",
     "fit_transfer",
     "forecast",
+    "foretell",
+    "foretell_loss",
+    "foretell_whole",
     "frontier",
     "frontier_trials",
     "gradient_noise",
@@ -121,6 +139,8 @@ __all__ = [
     "isoflop_allocation",
     "isoflop_grid",
     "isoflop_profiles",
+    "log_fit_r2",
+    "metrics_of",
     "mup_factors",
     "mup_groups",
     "mup_initialise",
@@ -131,7 +151,10 @@ __all__ = [
     "populations",
     "read_plan",
     "read_runs",
+    "rise_factor",
     "run_sweep",
+    "share_left",
+    "sharpness",
     "sound_runs",
     "sweep_runs",
     "train_trials",
