@@ -179,6 +179,13 @@ _CARDS = (
         },
         where="glasshouse.studies.constitutional_ai:STUDY",
     ),
+    StudyCard(
+        name="transfer-scaling",
+        title="Scaling laws for transfer",
+        paper=Paper(
+            citation='Hernandez et al. 2021, "Scaling Laws for Transfer"',
+            arxiv="2102.01293",
+        ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}

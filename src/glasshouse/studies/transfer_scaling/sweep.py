@@ -1,0 +1,257 @@
+"""Everything that is trained: all sizes, all pasts, all amounts of code.
+
+What one width has learned is one file in the workspace, so that a study that was stopped goes on
+with the widths that are missing.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from glasshouse.files import write_atomically
+from glasshouse.scaling import Shape
+from glasshouse.studies.study import Progress
+from glasshouse.studies.transfer_scaling.config import PRETRAINED, Arm, TransferConfig
+from glasshouse.studies.transfer_scaling.grow import (
+    Course,
+    epochs,
+    first_weights,
+    learn,
+    pretrain,
+)
+from glasshouse.studies.transfer_scaling.texts import NAME, Texts, make_texts
+from glasshouse.training.population import Parameters, select
+from glasshouse.world.streams import stream
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransferRun:
+    """One model that learned from code."""
+
+    width: int
+    """Its size, by name."""
+    params: int
+    """N: entries of the blocks' matrices."""
+    arm: Arm
+    """What it had read before."""
+    characters: int
+    """D_F, or D for a model from scratch."""
+    replica: int
+    """Which of the runs that differ in first weights and order alone."""
+    course: Course
+    """How it learned."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Learned:
+    """All runs of a study."""
+
+    config: TransferConfig
+    """How."""
+    seed: int
+    """Of the study."""
+    runs: tuple[TransferRun, ...]
+    """In no order that matters."""
+    origin: str
+    """Where the text comes from."""
+    digest: str
+    """Of the text."""
+    sizes: dict[str, int]
+    """Characters of each kind of text."""
+    seconds: float
+    """CPU time of all trainings."""
+
+    def found(self, width: int, arm: Arm, characters: int) -> list[TransferRun]:
+        """The replicas of one cell, in order."""
+        some = [
+            run
+            for run in self.runs
+            if (run.width, run.arm, run.characters) == (width, arm, characters)
+        ]
+        return sorted(some, key=lambda run: run.replica)
+
+    def loss(self, width: int, arm: Arm, characters: int) -> float:
+        """Loss of a cell: the geometric mean of its replicas'."""
+        losses = [run.course.loss for run in self.found(width, arm, characters)]
+        return float(np.exp(np.mean(np.log(losses))))
+
+    def params(self, width: int) -> int:
+        """N of a width."""
+        return self.config.shape(width).params
+
+    def scratch_curve(
+        self, width: int
+    ) -> tuple[Float64[np.ndarray, " amount"], Float64[np.ndarray, " amount"]]:
+        """Characters, rising, and the loss that a model from scratch reaches with them."""
+        amounts = (*self.config.tuned, *self.config.more, self.config.long.characters)
+        losses = [self.loss(width, "scratch", amount) for amount in amounts]
+        return np.array(amounts, dtype=float), np.array(losses)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of log loss between replicas."""
+        cells: dict[tuple[int, Arm, int], list[float]] = {}
+        for run in self.runs:
+            key = (run.width, run.arm, run.characters)
+            cells.setdefault(key, []).append(float(np.log(run.course.loss)))
+        repeated = [np.array(cell) for cell in cells.values() if len(cell) > 1]
+        squares = sum(float(((cell - cell.mean()) ** 2).sum()) for cell in repeated)
+        return float(np.sqrt(squares / sum(len(cell) - 1 for cell in repeated)))
+
+
+def learn_all(config: TransferConfig, *, seed: int, workspace: Path, progress: Progress) -> Learned:
+    """Train what is not yet trained.
+
+    Raises:
+        InputError: If there is too little text.
+    """
+    torch.set_num_threads(1)  # models this small gain nothing from a second one
+    texts = make_texts(config, seed=seed)
+    told = replace(config, draws=20, code=None, other=None)
+    key = hashlib.sha256(f"{told!r} {texts.digest}".encode()).hexdigest()[:12]
+    folder = workspace / NAME / f"seed{seed}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    runs: list[TransferRun] = []
+    seconds = 0.0
+    for place, width in enumerate(config.widths):
+        progress(place, len(config.widths), f"growing models of width {width}")
+        path = folder / f"width-{width}.json"
+        if path.is_file():
+            kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        else:
+            began = time.process_time()
+            some = learn_width(config, texts, width, seed=seed)
+            kept = _Kept(runs=some, seconds=time.process_time() - began)
+            write_atomically(path, msgspec.json.encode(kept))
+        runs += kept.runs
+        seconds += kept.seconds
+    return Learned(
+        config=config,
+        seed=seed,
+        runs=tuple(runs),
+        origin=texts.origin,
+        digest=texts.digest,
+        sizes=texts.sizes,
+        seconds=seconds,
+    )
+
+
+def learn_width(
+    config: TransferConfig, texts: Texts, width: int, *, seed: int
+) -> list[TransferRun]:
+    """All runs of one width."""
+    shape = config.shape(width)
+    repeats = config.long.replicas if width == config.widths[0] else 1
+    labels = _labels(repeats)
+    starts = _starts(config, texts, shape, labels, seed=seed)
+    runs = []
+    for characters in (*config.tuned, *config.more, config.long.characters):
+        arms = _arms(config, width, characters)
+        chosen = [place for place, (arm, _) in enumerate(labels) if arm in arms]
+        some = [labels[place] for place in chosen]
+        courses = _learn_cell(
+            config, texts, shape, select(starts, torch.tensor(chosen)), some, characters, seed=seed
+        )
+        runs += [
+            TransferRun(
+                width=width,
+                params=shape.params,
+                arm=arm,
+                characters=characters,
+                replica=replica,
+                course=course,
+            )
+            for (arm, replica), course in zip(some, courses, strict=True)
+        ]
+    return runs
+
+
+def _labels(repeats: int) -> list[tuple[Arm, int]]:
+    """Past and replica of every start: replicas of the first two, one of the others."""
+    again: tuple[Arm, ...] = ("scratch", "prose")
+    once: tuple[Arm, ...] = ("near", "dealt")
+    return [
+        *((arm, number) for arm in again for number in range(repeats)),
+        *((arm, 0) for arm in once),
+    ]
+
+
+def _arms(config: TransferConfig, width: int, characters: int) -> tuple[Arm, ...]:
+    """Who learns from so much code."""
+    if characters in config.more:
+        return ("scratch",)
+    if characters == config.long.characters:
+        is_asked = width in (config.widths[0], config.widths[-1])
+        return ("scratch", "prose") if is_asked else ("scratch",)
+    tuned: tuple[Arm, ...] = ("scratch", "prose", "near")
+    return (*tuned, "dealt") if characters == config.tuned[0] else tuned
+
+
+def _starts(
+    config: TransferConfig,
+    texts: Texts,
+    shape: Shape,
+    labels: Sequence[tuple[Arm, int]],
+    *,
+    seed: int,
+) -> Parameters:
+    """The weights that each label begins to learn code with."""
+    scratch = [number for arm, number in labels if arm == "scratch"]
+    first = first_weights(shape, len(scratch), seed=seed)
+    pretrained = [one for one in labels if one[0] in PRETRAINED]
+    readers = pretrain(
+        select(first, torch.tensor([number for _, number in pretrained])),
+        shape,
+        [texts.before[arm] for arm, _ in pretrained],
+        batch=config.batch,
+        lr=config.rate(shape.d_model, "scratch"),
+        warmup_steps=config.warmup_steps,
+    )
+    return {name: torch.cat([value, readers[name]]) for name, value in first.items()}
+
+
+def _learn_cell(
+    config: TransferConfig,
+    texts: Texts,
+    shape: Shape,
+    start: Parameters,
+    labels: Sequence[tuple[Arm, int]],
+    characters: int,
+    *,
+    seed: int,
+) -> list[Course]:
+    """All arms on one amount of code; arms of one replica read it in one order."""
+    windows = characters // config.context
+    steps = config.steps(characters, shape.d_model)
+    orders = {
+        number: epochs(
+            windows,
+            steps=steps,
+            batch=config.batch,
+            rng=stream(seed, NAME, "order", characters, number),
+        )
+        for number in {number for _, number in labels}
+    }
+    return learn(
+        start,
+        shape,
+        texts.code[:windows],
+        [orders[number] for _, number in labels],
+        (texts.stopping, texts.measured),
+        rates=[config.rate(shape.d_model, arm) for arm, _ in labels],
+        warmup_steps=config.warmup_steps,
+    )
+
+
+class _Kept(msgspec.Struct):
+    """What one width has learned, as its file holds it."""
+
+    runs: list[TransferRun]
+    seconds: float
