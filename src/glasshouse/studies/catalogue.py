@@ -186,6 +186,14 @@ _CARDS = (
             citation='Hernandez et al. 2021, "Scaling Laws for Transfer"',
             arxiv="2102.01293",
         ),
+        summary="How much code is it worth to a model to have read prose, how does that grow with "
+        "size and data, and when does it hurt?",
+        presets={
+            "small": "one CPU core, about 5 minutes",
+            "paper": "many CPU cores, days",
+        },
+        where="glasshouse.studies.transfer_scaling:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}
