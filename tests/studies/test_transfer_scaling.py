@@ -78,7 +78,7 @@ def planted(*, ossified: float = 0.0) -> Learned:
             add(width, "near", characters, scratch_loss(width, characters + 3 * amount))
         add(width, "dealt", config.tuned[0], scratch_loss(width, 1.5 * config.tuned[0]))
         most = scratch_loss(width, config.long.characters)
-        for replica in range(2):
+        for replica in range(3):
             add(width, "scratch", config.long.characters, most * (1 + 0.0005 * replica), replica)
             gain = ossified if width == config.widths[0] else -0.05
             add(width, "prose", config.long.characters, most * (1 + gain), replica)

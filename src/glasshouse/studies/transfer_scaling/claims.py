@@ -125,11 +125,11 @@ HURTS = Claim(
     claim="Pretraining hurts a small model that learns from much code.",
     source=f"{_SOURCE}, section 5",
     paper="a figure: small models, above 1e8 characters, do worse than from scratch",
-    threshold=0.0,
+    threshold=0.005,
     direction="above",
     no_effect=0.0,
-    threshold_text="loss of the smallest size after prose above that from scratch, on the most "
-    "code; the stricter reading of the claim before",
+    threshold_text="loss of the smallest size after prose over 0.5% above that from scratch, on "
+    "the most code; the stricter reading of the claim before",
 )
 LARGE = Claim(
     id="large-models-still-gain",

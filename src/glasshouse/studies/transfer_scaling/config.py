@@ -22,7 +22,7 @@ class LongConfig:
 
     characters: int = 610_000
     """Code of these runs; the most that scratch runs read as well."""
-    steps: int = 1_800
+    steps: int = 1_500
     """Optimizer steps of the smallest size at most."""
     replicas: int = 3
     """Runs of the smallest size from scratch, and as many after prose."""
@@ -51,19 +51,19 @@ class TransferConfig:
     """Windows a step."""
     tuned: tuple[int, ...] = (1_000, 2_500, 6_250, 15_600, 39_000)
     """D_F: characters of code that every arm learns from, rising."""
-    tuned_steps: tuple[int, ...] = (80, 120, 180, 250, 350)
+    tuned_steps: tuple[int, ...] = (80, 120, 200, 300, 400)
     """Optimizer steps of each at most; a run ends where its loss has stopped falling."""
     more: tuple[int, ...] = (98_000, 244_000)
     """More code, which only models from scratch read: D_E is looked up on their curve. The most is
     `long.characters`."""
-    more_steps: tuple[int, ...] = (500, 700)
+    more_steps: tuple[int, ...] = (500, 650)
     """Optimizer steps of each at most."""
-    most_steps: int = 1_000
+    most_steps: int = 900
     """Optimizer steps on the most code, of every size but the smallest."""
-    pretrain_steps: int = 800
+    pretrain_steps: int = 700
     """Optimizer steps on prose."""
-    lr: float = 0.009
-    """Peak learning rate at width 32; it falls as one over the width."""
+    lr: float = 0.008
+    """Peak learning rate at width 32; it falls with the root of the width."""
     tuned_lr: float = 0.5
     """The same of a pretrained model, as a share of that."""
     warmup_steps: int = 20
@@ -122,7 +122,7 @@ class TransferConfig:
 
     def rate(self, width: int, arm: Arm) -> float:
         """Peak learning rate."""
-        return self.lr * 32 / width * (1.0 if arm == "scratch" else self.tuned_lr)
+        return self.lr * (32 / width) ** 0.5 * (1.0 if arm == "scratch" else self.tuned_lr)
 
     def steps(self, characters: int, width: int) -> int:
         """Optimizer steps at most on so much code."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy import stats
 
 from glasshouse.scaling.estimates import Estimate
 from glasshouse.studies.claims import Claim, Evidence, judge_control, out_of_scale
@@ -16,8 +17,6 @@ from glasshouse.studies.transfer_scaling.worth import (
     neighbours,
     of_arm,
 )
-
-_Z = 1.96
 
 
 def worth(seen: Seen, rng: np.random.Generator) -> Evidence:
@@ -238,12 +237,16 @@ def gaps(seen: Seen, width: int, characters: int) -> list[float]:
 
 
 def _gap(seen: Seen, width: int, rng: np.random.Generator) -> Evidence:
-    """Loss after prose against that from scratch on the most code; the noise of a run is that of
-    all replicas, which is wider than what three differences show of themselves."""
+    """Loss after prose against that from scratch on the most code, replica by replica, which share
+    their first weights and the order of what they read."""
     characters = seen.learned.config.long.characters
     found = gaps(seen, width, characters)
-    half = _Z * seen.learned.noise * np.sqrt(2 / len(found))
     mean = float(np.mean(found))
+    if len(found) > 1:
+        error, free = float(np.std(found, ddof=1)), len(found) - 1
+    else:  # a single pair says nothing of its spread: take that of the replicas of the smallest
+        error, free = _pair_noise(seen)
+    half = float(stats.t.ppf(0.975, free)) * error / np.sqrt(len(found))
     each = ", ".join(f"{one:+.2%}" for one in found)
     first = gaps(seen, width, seen.learned.config.tuned[0])
     return Evidence(
@@ -252,6 +255,16 @@ def _gap(seen: Seen, width: int, rng: np.random.Generator) -> Evidence:
         text=f"{mean:+.2%} on {characters:,} characters ({each}), {np.mean(first):+.1%} on "
         f"{seen.learned.config.tuned[0]:,}; {seen.learned.params(width):,} parameters",
     )
+
+
+def _pair_noise(seen: Seen) -> tuple[float, int]:
+    """Standard deviation of a pair's gap, pooled over all amounts of the smallest size, and how
+    many differences that rests on."""
+    config = seen.learned.config
+    cells = [gaps(seen, config.widths[0], one) for one in (*config.tuned, config.long.characters)]
+    squares = sum(float(np.var(cell) * len(cell)) for cell in cells)
+    free = sum(len(cell) - 1 for cell in cells)
+    return float(np.sqrt(squares / free)), free
 
 
 def _estimated(one: Estimate, text: str) -> Evidence:

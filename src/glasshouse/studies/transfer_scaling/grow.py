@@ -27,6 +27,9 @@ _ROWS = 40
 """Held-out windows of one forward pass."""
 _SPACING = 1.3
 """Each moment of measuring comes at so many times the steps of the one before."""
+_MEMORY = 0.95
+"""Of the running mean of weights that is measured: about twenty steps. At a constant rate weights
+tremble around what they have learned, by more than pretraining is worth where code is plenty."""
 _PATIENCE = 1.6
 """A run has stopped falling where it has gone on for so many times the steps of its best."""
 
@@ -124,7 +127,9 @@ def learn(
     rates: Sequence[float],
     warmup_steps: int,
 ) -> list[Course]:
-    """Learn from some code, each replica until its loss has stopped falling or steps run out.
+    """Learn from some code until every replica's loss has stopped falling, or steps run out.
+
+    What is measured is a running mean of the weights, in every arm alike.
 
     Args:
         start: Weights to begin with; they are changed.
@@ -145,15 +150,17 @@ def learn(
     due = moments(steps)
     seen = [0]
     told = [_measure(loss, start, held_out)]
+    mean = {name: value.clone() for name, value in start.items()}
 
     def batch_at(step: int) -> Tensor:
         return windows[order[:, step]]
 
     for record in train_population(start, loss, batch_at, config, lr_factor=factors):
+        _follow(mean, record.parameters, record.step)
         if record.step not in due:
             continue
         seen.append(record.step)
-        told.append(_measure(loss, record.parameters, held_out))
+        told.append(_measure(loss, mean, held_out))
         best = np.array(seen)[np.argmin([one[0] for one in told], axis=0)]
         if (record.step > _PATIENCE * np.maximum(best, warmup_steps)).all():
             break
@@ -181,6 +188,14 @@ def epochs(windows: int, *, steps: int, batch: int, rng: np.random.Generator) ->
     rounds = -(-steps * batch // windows)
     order = np.concatenate([rng.permutation(windows) for _ in range(rounds)])
     return order[: steps * batch].reshape(steps, batch)
+
+
+@torch.no_grad()
+def _follow(mean: Parameters, parameters: Parameters, step: int) -> None:
+    """Move the running mean; it remembers less while there is little to remember."""
+    memory = min(_MEMORY, step / (step + 10))
+    for name, value in parameters.items():
+        mean[name].lerp_(value, 1 - memory)
 
 
 @torch.no_grad()
