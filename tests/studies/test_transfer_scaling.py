@@ -294,6 +294,13 @@ class TestTexts:
 
 
 class TestConfig:
+    def test_long_runs_differ_in_their_past_alone(self):
+        """Fine-tuning slowly would pass for ossification."""
+        config = small()
+        most = config.long.characters
+        assert config.rate(8, "prose", most) == config.rate(8, "scratch", most)
+        assert config.rate(8, "prose", 1_000) == config.tuned_lr * config.rate(8, "scratch", 1_000)
+
     @pytest.mark.parametrize(
         ("change", "word"),
         [

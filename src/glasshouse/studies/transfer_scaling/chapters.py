@@ -145,7 +145,8 @@ def _ossification(seen: Seen) -> Section:
                 name="ossification",
                 title="What pretraining gains, and what is left of it",
                 caption="Left, loss after prose against that from scratch on the same code; above "
-                "0, pretraining hurts. Right, every long run of the smallest size.",
+                "0, pretraining hurts. On the most code both learn at one rate. Right, every long "
+                "run of the smallest size.",
                 draw=lambda: figures.draw_ossification(seen),
             ),
         ),

@@ -65,7 +65,8 @@ class TransferConfig:
     lr: float = 0.008
     """Peak learning rate at width 32; it falls with the root of the width."""
     tuned_lr: float = 0.5
-    """The same of a pretrained model, as a share of that."""
+    """The same of a pretrained model, as a share of that. Not in the long runs, which ask for the
+    past's part in what is left and must not differ in anything else."""
     warmup_steps: int = 20
     """Steps spent rising to it; it stays there, since where a run ends is known afterwards."""
     init_std: float = 0.1
@@ -120,9 +121,14 @@ class TransferConfig:
             init_std=self.init_std,
         )
 
-    def rate(self, width: int, arm: Arm) -> float:
-        """Peak learning rate."""
-        return self.lr * (32 / width) ** 0.5 * (1.0 if arm == "scratch" else self.tuned_lr)
+    def rate(self, width: int, arm: Arm, characters: int) -> float:
+        """Peak learning rate on so much code."""
+        is_tuned = arm != "scratch" and characters < self.long.characters
+        return self.first_rate(width) * (self.tuned_lr if is_tuned else 1.0)
+
+    def first_rate(self, width: int) -> float:
+        """Peak learning rate from scratch, be it on code or on prose."""
+        return self.lr * (32 / width) ** 0.5
 
     def steps(self, characters: int, width: int) -> int:
         """Optimizer steps at most on so much code."""

@@ -50,7 +50,6 @@ def draw_losses(seen: Seen) -> Drawing:
         axes.set(xscale="log", xlabel=_CHARACTERS, title=f"{learned.params(width):,} parameters")
     panels[0, 0].set_ylabel("held-out loss (nats a character)")
     panels[0, -1].legend(fontsize=7)
-    figure.tight_layout()
     return figure
 
 
@@ -75,7 +74,6 @@ def draw_transferred(seen: Seen) -> Drawing:
     panels[0].plot([], [], "o", color="C6", markerfacecolor="none", label="not fitted")
     panels[0].plot([], [], "^", color="C6", markerfacecolor="none", label="censored: at least")
     panels[0].legend(fontsize=7)
-    figure.tight_layout()
     return figure
 
 
@@ -119,7 +117,6 @@ def draw_multipliers(seen: Seen) -> Drawing:
     axes.set_xticks([one.params for one in dealt], [f"{one.params:,}" for one in dealt])
     axes.minorticks_off()
     axes.legend(fontsize=7, title=_CHARACTERS, loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.tight_layout()
     return figure
 
 
@@ -142,7 +139,6 @@ def draw_steps(seen: Seen) -> Drawing:
     axes.axhline(1, color="C6", linewidth=0.8)
     axes.set(xscale="log", xlabel=_CHARACTERS, ylabel="share of the steps", ylim=(0, None))
     axes.legend(fontsize=7)
-    figure.tight_layout()
     return figure
 
 
@@ -178,7 +174,6 @@ def draw_ossification(seen: Seen) -> Drawing:
         title=f"{learned.params(ends[0]):,} parameters, the most code",
     )
     right.legend(fontsize=7)
-    figure.tight_layout()
     return figure
 
 
@@ -209,5 +204,4 @@ def draw_foretold(seen: Seen) -> Drawing:
         axes.plot([], [], "x", color="C6", label="nothing transferred")
         axes.legend(fontsize=7)
     axes.set(xlabel="measured loss (nats a character)", ylabel="foretold loss")
-    figure.tight_layout()
     return figure

@@ -211,7 +211,7 @@ def _starts(
         shape,
         [texts.before[arm] for arm, _ in pretrained],
         batch=config.batch,
-        lr=config.rate(shape.d_model, "scratch"),
+        lr=config.first_rate(shape.d_model),
         warmup_steps=config.warmup_steps,
     )
     return {name: torch.cat([value, readers[name]]) for name, value in first.items()}
@@ -245,7 +245,7 @@ def _learn_cell(
         texts.code[:windows],
         [orders[number] for _, number in labels],
         (texts.stopping, texts.measured),
-        rates=[config.rate(shape.d_model, arm) for arm, _ in labels],
+        rates=[config.rate(shape.d_model, arm, characters) for arm, _ in labels],
         warmup_steps=config.warmup_steps,
     )
 
