@@ -20,9 +20,9 @@ PRETRAINED: tuple[Arm, ...] = ("prose", "near", "dealt")
 class LongConfig:
     """Long runs that ask what pretraining is worth once code is plenty."""
 
-    characters: int = 610_000
+    characters: int = 256_000
     """Code of these runs; the most that scratch runs read as well."""
-    steps: int = 1_500
+    steps: int = 1_200
     """Optimizer steps of the smallest size at most."""
     replicas: int = 3
     """Runs of the smallest size from scratch, and as many after prose."""
@@ -49,18 +49,16 @@ class TransferConfig:
     """Characters that a model reads at once."""
     batch: int = 16
     """Windows a step."""
-    tuned: tuple[int, ...] = (1_000, 2_500, 6_250, 15_600, 39_000)
+    tuned: tuple[int, ...] = (1_000, 2_000, 4_000, 8_000, 16_000)
     """D_F: characters of code that every arm learns from, rising."""
-    tuned_steps: tuple[int, ...] = (80, 120, 200, 300, 400)
+    tuned_steps: tuple[int, ...] = (80, 110, 150, 220, 300)
     """Optimizer steps of each at most; a run ends where its loss has stopped falling."""
-    more: tuple[int, ...] = (98_000, 244_000)
+    more: tuple[int, ...] = (32_000, 64_000, 128_000)
     """More code, which only models from scratch read: D_E is looked up on their curve. The most is
     `long.characters`."""
-    more_steps: tuple[int, ...] = (500, 650)
-    """Optimizer steps of each at most."""
-    most_steps: int = 900
-    """Optimizer steps on the most code, of every size but the smallest."""
-    pretrain_steps: int = 700
+    most_steps: int = 700
+    """Optimizer steps on more code, at most, of every size but the smallest."""
+    pretrain_steps: int = 600
     """Optimizer steps on prose."""
     lr: float = 0.008
     """Peak learning rate at width 32; it falls with the root of the width."""
@@ -97,10 +95,12 @@ class TransferConfig:
             raise InputError(
                 f"{self.tuned[0]} characters of code are no more than one context of {self.context}"
             )
-        for amounts, steps in ((self.tuned, self.tuned_steps), (self.more, self.more_steps)):
-            if len(amounts) != len(steps) or any(one < 2 for one in steps):
-                raise InputError(f"{amounts} need a number of steps each, 2 or more, not {steps}")
-        if self.warmup_steps >= min(*self.tuned_steps, self.pretrain_steps, self.most_steps):
+        if len(self.tuned) != len(self.tuned_steps):
+            raise InputError(
+                f"tuned={self.tuned} need a number of steps each, not {self.tuned_steps}"
+            )
+        every = (*self.tuned_steps, self.pretrain_steps, self.most_steps, self.long.steps)
+        if not 0 <= self.warmup_steps < min(every):
             raise InputError(
                 f"warmup_steps={self.warmup_steps} must be less than the steps of every run"
             )
@@ -133,7 +133,6 @@ class TransferConfig:
     def steps(self, characters: int, width: int) -> int:
         """Optimizer steps at most on so much code."""
         whole = dict(zip(self.tuned, self.tuned_steps, strict=True))
-        whole |= dict(zip(self.more, self.more_steps, strict=True))
         longest = self.long.steps if width == self.widths[0] else self.most_steps
         return whole.get(characters, longest)
 
@@ -151,11 +150,11 @@ def paper() -> TransferConfig:
         num_layers=4,
         context=128,
         batch=32,
-        tuned_steps=(200, 300, 450, 700, 1_200),
-        more_steps=(2_000, 3_000),
+        tuned_steps=(200, 300, 450, 700, 1_000),
         most_steps=6_000,
         pretrain_steps=6_000,
         init_std=0.04,
+        more=(32_000, 64_000, 128_000, 512_000),
         long=LongConfig(characters=2_400_000, steps=12_000),
         windows=512,
     )

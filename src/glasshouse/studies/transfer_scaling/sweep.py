@@ -146,18 +146,22 @@ def learn_all(config: TransferConfig, *, seed: int, workspace: Path, progress: P
 def learn_width(
     config: TransferConfig, texts: Texts, width: int, *, seed: int
 ) -> list[TransferRun]:
-    """All runs of one width."""
+    """All runs of one width: a population for each amount that all arms learn from, and one for
+    all larger amounts."""
     shape = config.shape(width)
     repeats = config.long.replicas if width == config.widths[0] else 1
     labels = _labels(repeats)
     starts = _starts(config, texts, shape, labels, seed=seed)
+    amounts = [[one] for one in config.tuned] + [[*config.more, config.long.characters]]
     runs = []
-    for characters in (*config.tuned, *config.more, config.long.characters):
-        arms = _arms(config, width, characters)
-        chosen = [place for place, (arm, _) in enumerate(labels) if arm in arms]
-        some = [labels[place] for place in chosen]
-        courses = _learn_cell(
-            config, texts, shape, select(starts, torch.tensor(chosen)), some, characters, seed=seed
+    for some in amounts:
+        cells = [
+            (place, *labels[place], characters)
+            for characters in some
+            for place in _places(config, labels, width, characters)
+        ]
+        courses = _learn_cells(
+            config, texts, shape, starts, cells, config.steps(some[-1], width), seed=seed
         )
         runs += [
             TransferRun(
@@ -168,7 +172,7 @@ def learn_width(
                 replica=replica,
                 course=course,
             )
-            for (arm, replica), course in zip(some, courses, strict=True)
+            for (_, arm, replica, characters), course in zip(cells, courses, strict=True)
         ]
     return runs
 
@@ -183,15 +187,24 @@ def _labels(repeats: int) -> list[tuple[Arm, int]]:
     ]
 
 
-def _arms(config: TransferConfig, width: int, characters: int) -> tuple[Arm, ...]:
-    """Who learns from so much code."""
-    if characters in config.more:
-        return ("scratch",)
-    if characters == config.long.characters:
+def _places(
+    config: TransferConfig, labels: Sequence[tuple[Arm, int]], width: int, characters: int
+) -> list[int]:
+    """Which starts learn from so much code: replicas from the least and from the most only."""
+    least, most = config.tuned[0], config.long.characters
+    arms: tuple[Arm, ...] = ("scratch", "prose", "near")
+    if characters == least:
+        arms = (*arms, "dealt")
+    elif characters in config.more:
+        arms = ("scratch",)
+    elif characters == most:
         is_asked = width in (config.widths[0], config.widths[-1])
-        return ("scratch", "prose") if is_asked else ("scratch",)
-    tuned: tuple[Arm, ...] = ("scratch", "prose", "near")
-    return (*tuned, "dealt") if characters == config.tuned[0] else tuned
+        arms = ("scratch", "prose") if is_asked else ("scratch",)
+    return [
+        place
+        for place, (arm, replica) in enumerate(labels)
+        if arm in arms and (replica == 0 or characters in (least, most))
+    ]
 
 
 def _starts(
@@ -217,35 +230,35 @@ def _starts(
     return {name: torch.cat([value, readers[name]]) for name, value in first.items()}
 
 
-def _learn_cell(
+def _learn_cells(
     config: TransferConfig,
     texts: Texts,
     shape: Shape,
-    start: Parameters,
-    labels: Sequence[tuple[Arm, int]],
-    characters: int,
+    starts: Parameters,
+    cells: Sequence[tuple[int, Arm, int, int]],
+    steps: int,
     *,
     seed: int,
 ) -> list[Course]:
-    """All arms on one amount of code; arms of one replica read it in one order."""
-    windows = characters // config.context
-    steps = config.steps(characters, shape.d_model)
-    orders = {
-        number: epochs(
-            windows,
+    """Train cells, each the place of its start, its arm, its replica and its characters; arms of
+    one replica read the same windows in the same order."""
+    windows = max(characters for *_, characters in cells) // config.context
+    orders = [
+        epochs(
+            characters // config.context,
             steps=steps,
             batch=config.batch,
-            rng=stream(seed, NAME, "order", characters, number),
+            rng=stream(seed, NAME, "order", characters, replica),
         )
-        for number in {number for _, number in labels}
-    }
+        for _, _, replica, characters in cells
+    ]
     return learn(
-        start,
+        select(starts, torch.tensor([place for place, *_ in cells])),
         shape,
         texts.code[:windows],
-        [orders[number] for _, number in labels],
+        orders,
         (texts.stopping, texts.measured),
-        rates=[config.rate(shape.d_model, arm, characters) for arm, _ in labels],
+        rates=[config.rate(shape.d_model, arm, characters) for _, arm, _, characters in cells],
         warmup_steps=config.warmup_steps,
     )
 
