@@ -13,6 +13,7 @@ from glasshouse.scaling.predictability import (
     foretell_whole,
     log_fit_r2,
     metrics_of,
+    minus_log_loss,
     rise_factor,
     share_left,
     sharpness,
@@ -122,6 +123,15 @@ class TestShareLeft:
         """By whatever metric."""
         probability = np.where(step(4) > 0, 0.999, 1 / 16)
         assert share_left(SIZES, step(4), np.log(probability)) == pytest.approx(1)
+
+    def test_takes_a_power_law_for_no_jump(self):
+        """On its own scale; a log-probability that comes near 0 would look like one."""
+        losses = 300 * SIZES**-0.8
+        whole = np.exp(-8 * losses)
+        assert share_left(SIZES, whole, minus_log_loss(-losses)) == pytest.approx(0, abs=1e-9)
+        assert share_left(SIZES, whole, -losses) > 1
+        with pytest.raises(InputError, match="not above 0"):
+            minus_log_loss([-1.0, 0.5])
 
     def test_is_undefined_where_nothing_jumps(self):
         """A straight climb has no jump to be shared out."""

@@ -5,7 +5,6 @@ from glasshouse.errors import InputError
 from glasshouse.scaling import (
     FitConfig,
     effective_data_transferred,
-    equivalent_size,
     fit_transfer,
     invert,
     unified_loss,
@@ -81,12 +80,3 @@ class TestTransfer:
             params=1e6, data=1e9, transfer=(1.0, 1.0, 0.0), scratch=(0.08, 1e13, 0.1, 1e13)
         )
         assert found == pytest.approx(((1e13 / 1e6) ** 0.8 + 1e13 / 1e9) ** 0.1)
-
-
-class TestEquivalentSize:
-    def test_halves_a_model(self):
-        """A loss that a clean model of half the size has."""
-        sizes = np.geomspace(1e5, 1e7, 9)
-        found = equivalent_size(sizes, 3 * sizes**-0.05, loss=3 * 5e5**-0.05, params=1e6)
-        assert found.share == pytest.approx(0.5, rel=0.02)
-        assert not found.censored

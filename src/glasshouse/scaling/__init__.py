@@ -9,6 +9,7 @@
 - `batch_size`: the critical batch size, from gradients or from runs
 - `transfer`: effective data transferred; equivalent size under repetition
 - `predictability`: how abruptly a task comes, whether skill or metric jumps, what foretold it
+- `repetition`: what reading the same again costs, and where it costs most
 - `plans`, `records`, `sweeping`: sweeps as data, on disk, and run; resumable
 - `training`: trials of one shape as one program; `ray_engine`: on a cluster
 - `mup`, `coordinates`: learning rates that carry over to other widths, and the test that they do
@@ -56,12 +57,20 @@ from glasshouse.scaling.predictability import (
     foretell_whole,
     log_fit_r2,
     metrics_of,
+    minus_log_loss,
     rise_factor,
     share_left,
     sharpness,
 )
 from glasshouse.scaling.reading import read_runs
 from glasshouse.scaling.records import TrialRecord, read_plan, sweep_runs
+from glasshouse.scaling.repetition import (
+    EquivalentSize,
+    RepetitionPlan,
+    equivalent_size,
+    late_rise,
+    worst_repeats,
+)
 from glasshouse.scaling.runs import (
     CurvePoint,
     Excluded,
@@ -74,10 +83,8 @@ from glasshouse.scaling.runs import (
 from glasshouse.scaling.sweeping import Engine, Work, run_sweep
 from glasshouse.scaling.training import ShardWork, train_trials
 from glasshouse.scaling.transfer import (
-    EquivalentSize,
     Inverted,
     effective_data_transferred,
-    equivalent_size,
     fit_transfer,
     invert,
     unified_loss,
@@ -103,6 +110,7 @@ __all__ = [
     "Frontier",
     "Inverted",
     "Law",
+    "RepetitionPlan",
     "ScalingRun",
     "Shape",
     "ShardWork",
@@ -139,8 +147,10 @@ __all__ = [
     "isoflop_allocation",
     "isoflop_grid",
     "isoflop_profiles",
+    "late_rise",
     "log_fit_r2",
     "metrics_of",
+    "minus_log_loss",
     "mup_factors",
     "mup_groups",
     "mup_initialise",
@@ -161,4 +171,5 @@ __all__ = [
     "unified_loss",
     "why_no_constant",
     "without_constant",
+    "worst_repeats",
 ]

@@ -28,6 +28,8 @@ Values = Sequence[float] | np.ndarray
 
 LEAST_FITTED = 3
 """Sizes that a smooth law is fitted to before it predicts the next."""
+_LEAST_LOSS = 1e-6
+"""Nats a token; less is rounding."""
 _REFINED = 4
 """Grids of the logistic's fit, each ten times as fine as the one before."""
 
@@ -79,6 +81,24 @@ WHOLE: tuple[str, ...] = ("exact_match", "exact_probability")
 def metrics_of(outcomes: TokenOutcomes) -> dict[str, float]:
     """Mean worth of the same answers under every metric."""
     return {name: float(measure(outcomes).mean()) for name, measure in METRICS.items()}
+
+
+def minus_log_loss(token_logprobs: Values) -> Float[np.ndarray, " size"]:
+    """Minus the logarithm of the loss of a token: the scale on which a power law is straight.
+
+    A log-probability itself ends at 0, so that a smooth law which comes near looks like a jump
+    followed by rest.
+
+    Args:
+        token_logprobs: `token_logprob` at each size, in nats.
+
+    Raises:
+        InputError: If one is positive or no number.
+    """
+    losses = -np.asarray(token_logprobs, dtype=float)
+    if not (losses >= -1e-4).all():
+        raise InputError("log-probabilities must be numbers not above 0")
+    return -np.log(losses.clip(min=_LEAST_LOSS))
 
 
 def sharpness(scale: Values, values: Values) -> float:
@@ -135,7 +155,7 @@ def share_left(scale: Values, whole: Values, by_token: Values) -> float:
     Args:
         scale: As in `sharpness`.
         whole: A metric of the whole answer at each size.
-        by_token: A metric of its tokens.
+        by_token: A metric of its tokens; `minus_log_loss` where the loss may follow a law.
 
     Returns:
         Near 0 where the metric makes the jump, near 1 where the skill comes in one step; above 1

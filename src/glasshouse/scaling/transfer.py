@@ -1,12 +1,10 @@
-"""What pretraining is worth in data, and what repetition costs in parameters.
+"""What pretraining is worth in data.
 
-Both read a second curve backwards: how much data would a model from scratch have needed for this
-loss; how large a model, trained on fresh data, has this loss. Beyond the ends of the curve the
-answer is censored, and said to be.
+A second curve is read backwards: how much data would a model from scratch have needed for this
+loss? Beyond the ends of the curve the answer is censored, and said to be.
 
 Source:
-    Hernandez et al. 2021 (2102.01293), "Scaling Laws for Transfer"; Hernandez et al. 2022
-    (2205.10487), "Scaling Laws and Interpretability of Learning from Repeated Data".
+    Hernandez et al. 2021 (2102.01293), "Scaling Laws for Transfer".
 """
 
 from dataclasses import dataclass
@@ -176,38 +174,3 @@ def unified_loss(
     alpha_n, n_c, alpha_d, d_c = scratch
     transferred = k * data**alpha * params**beta
     return ((n_c / params) ** (alpha_n / alpha_d) + d_c / transferred) ** alpha_d
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EquivalentSize:
-    """What a model trained on repeated data is worth."""
-
-    params: float
-    """Size of the model that reaches its loss on fresh data; an end of the curve if censored."""
-    share: float
-    """That, as a share of its own size: 0.5 is a model worth half of itself."""
-    censored: Censored
-    """As in `Inverted`: `below` means an even smaller share."""
-
-
-def equivalent_size(
-    clean_params: Float64[np.ndarray, " point"],
-    clean_losses: Float64[np.ndarray, " point"],
-    *,
-    loss: float,
-    params: float,
-) -> EquivalentSize:
-    """Read the clean L(N), at equal tokens, backwards at a loss reached with repetition.
-
-    Args:
-        clean_params: Sizes trained on fresh data, rising.
-        clean_losses: Their losses, at as many tokens as the repeated run saw.
-        loss: Loss of the repeated run.
-        params: Its size.
-
-    Source:
-        Hernandez et al. 2022 (2205.10487): 800M parameters with 10% of the tokens
-        repeated 100 times are worth 400M.
-    """
-    found = invert(clean_params, clean_losses, loss)
-    return EquivalentSize(params=found.value, share=found.value / params, censored=found.censored)
