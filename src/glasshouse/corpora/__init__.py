@@ -5,6 +5,7 @@ knows its own entropy that constant is known too, and the fit can be checked aga
 
 - `domain`: what every source of sequences offers, and how its entropy is measured
 - `chains`: Markov chains of any order; `quanta`: many small tasks of uneven use
+- `echoes`: a chain that repeats itself, which a reader who looks back can foretell
 - `fields`: images of a random process, drawn pixel by pixel; `labelled`: the same with a label
 - `digits`: scans of handwritten digits; `scenes`: drawn scenes and what is said of them
 - `problems`: sums, and sums told as stories
@@ -14,6 +15,7 @@ knows its own entropy that constant is known too, and the fit can be checked aga
 from glasshouse.corpora.chains import MarkovChain
 from glasshouse.corpora.digits import Digits
 from glasshouse.corpora.domain import Domain, Drawn, Entropy, measure_entropy
+from glasshouse.corpora.echoes import Echoes
 from glasshouse.corpora.fields import Field
 from glasshouse.corpora.labelled import LabelledField
 from glasshouse.corpora.problems import Sums, WordProblems
@@ -33,6 +35,7 @@ __all__ = [
     "Digits",
     "Domain",
     "Drawn",
+    "Echoes",
     "Entropy",
     "Field",
     "LabelledField",
