@@ -180,6 +180,22 @@ _CARDS = (
         where="glasshouse.studies.constitutional_ai:STUDY",
     ),
     StudyCard(
+        name="repeated-data",
+        title="Scaling laws and interpretability of learning from repeated data",
+        paper=Paper(
+            citation='Hernandez et al. 2022, "Scaling Laws and Interpretability of Learning from '
+            'Repeated Data"',
+            arxiv="2205.10487",
+        ),
+        summary="What does it cost to read a part of the data again and again, when is it worst, "
+        "and do the heads that copy suffer most?",
+        presets={
+            "small": "one CPU core, about 6 minutes",
+            "paper": "many CPU cores, a day",
+        },
+        where="glasshouse.studies.repeated_data:STUDY",
+    ),
+    StudyCard(
         name="transfer-scaling",
         title="Scaling laws for transfer",
         paper=Paper(
