@@ -205,7 +205,7 @@ _CARDS = (
         summary="How much code is it worth to a model to have read prose, how does that grow with "
         "size and data, and when does it hurt?",
         presets={
-            "small": "one CPU core, about 5 minutes",
+            "small": "one CPU core, about 6 minutes",
             "paper": "many CPU cores, days",
         },
         where="glasshouse.studies.transfer_scaling:STUDY",

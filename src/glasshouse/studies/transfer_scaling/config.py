@@ -22,7 +22,7 @@ class LongConfig:
 
     characters: int = 256_000
     """Code of these runs; the most that scratch runs read as well."""
-    steps: int = 1_200
+    steps: int = 900
     """Optimizer steps of the smallest size at most."""
     replicas: int = 3
     """Runs of the smallest size from scratch, and as many after prose."""
@@ -51,12 +51,12 @@ class TransferConfig:
     """Windows a step."""
     tuned: tuple[int, ...] = (1_000, 2_000, 4_000, 8_000, 16_000)
     """D_F: characters of code that every arm learns from, rising."""
-    tuned_steps: tuple[int, ...] = (80, 110, 150, 220, 300)
+    tuned_steps: tuple[int, ...] = (80, 120, 200, 350, 500)
     """Optimizer steps of each at most; a run ends where its loss has stopped falling."""
     more: tuple[int, ...] = (32_000, 64_000, 128_000)
     """More code, which only models from scratch read: D_E is looked up on their curve. The most is
     `long.characters`."""
-    most_steps: int = 700
+    most_steps: int = 500
     """Optimizer steps on more code, at most, of every size but the smallest."""
     pretrain_steps: int = 600
     """Optimizer steps on prose."""

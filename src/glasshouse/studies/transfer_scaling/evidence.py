@@ -237,15 +237,12 @@ def gaps(seen: Seen, width: int, characters: int) -> list[float]:
 
 
 def _gap(seen: Seen, width: int, rng: np.random.Generator) -> Evidence:
-    """Loss after prose against that from scratch on the most code, replica by replica, which share
-    their first weights and the order of what they read."""
+    """Loss after prose against that from scratch on the most code, pair by pair: the two of a pair
+    share their first weights and the order of what they read."""
     characters = seen.learned.config.long.characters
     found = gaps(seen, width, characters)
     mean = float(np.mean(found))
-    if len(found) > 1:
-        error, free = float(np.std(found, ddof=1)), len(found) - 1
-    else:  # a single pair says nothing of its spread: take that of the replicas of the smallest
-        error, free = _pair_noise(seen)
+    error, free = _pair_noise(seen)
     half = float(stats.t.ppf(0.975, free)) * error / np.sqrt(len(found))
     each = ", ".join(f"{one:+.2%}" for one in found)
     first = gaps(seen, width, seen.learned.config.tuned[0])
@@ -258,8 +255,8 @@ def _gap(seen: Seen, width: int, rng: np.random.Generator) -> Evidence:
 
 
 def _pair_noise(seen: Seen) -> tuple[float, int]:
-    """Standard deviation of a pair's gap, pooled over all amounts of the smallest size, and how
-    many differences that rests on."""
+    """Standard deviation of a pair's gap, pooled over the amounts on which the smallest size has
+    replicas, and its degrees of freedom: two or three pairs alone say little of their spread."""
     config = seen.learned.config
     cells = [gaps(seen, config.widths[0], one) for one in (*config.tuned, config.long.characters)]
     squares = sum(float(np.var(cell) * len(cell)) for cell in cells)
