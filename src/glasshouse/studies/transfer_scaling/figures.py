@@ -71,9 +71,9 @@ def draw_transferred(seen: Seen) -> Drawing:
             axes.plot([], [], "o-", color=f"C{number}", label=f"{cells[0].params:,} parameters")
         axes.set(xscale="log", yscale="log", xlabel=f"D_F, {_CHARACTERS}", title=ARM_NAMES[arm])
     panels[0].set_ylabel("D_T, characters transferred")
-    panels[0].plot([], [], "o", color="C6", markerfacecolor="none", label="not fitted")
-    panels[0].plot([], [], "^", color="C6", markerfacecolor="none", label="censored: at least")
-    panels[0].legend(fontsize=7)
+    panels[1].plot([], [], "o", color="C6", markerfacecolor="none", label="not fitted")
+    panels[1].plot([], [], "^", color="C6", markerfacecolor="none", label="censored: at least")
+    panels[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -156,7 +156,7 @@ def draw_ossification(seen: Seen) -> Drawing:
         left.plot(amounts, means, "o-", color=f"C{number}", label=label)
     left.axhline(0, color="C6", linewidth=0.8)
     left.set(xscale="log", xlabel=_CHARACTERS, ylabel="loss after prose\nagainst scratch (%)")
-    left.legend(fontsize=7, loc="upper left")
+    left.legend(fontsize=7, loc="lower right")
     arms: tuple[Arm, ...] = ("scratch", "prose")
     for number, arm in enumerate(arms):
         for run in learned.found(ends[0], arm, learned.config.long.characters):
