@@ -139,10 +139,11 @@ class TestDpo:
         """On comparisons that it has not seen, and into a folder that is a model's."""
         pairs = comparisons(200, seed=0)
         (here / "pairs.jsonl").write_text("".join(write_comparisons(pairs)))
-        told = glasshouse(
-            capfd, "align", "dpo", "words", "--pairs", "pairs.jsonl", "--out", "dpo", "--json",
+        words = (
+            "align", "dpo", "words", "--pairs", "pairs.jsonl", "--out", "dpo", "--json",
             "--set", "schedule.peak_lr=3e-3", "--set", "batch=8",
         )  # fmt: skip
+        told = glasshouse(capfd, *words)
         assert told.status == 0, told
         *steps, whole = map(json.loads, told.out.splitlines())
         assert steps[0]["loss"] == pytest.approx(0.693, abs=0.01)
@@ -151,6 +152,10 @@ class TestDpo:
         layout = word_layout(model.tokenizer)
         gain = reply_logprobs(model, pairs, layout) - reply_logprobs(before, pairs, layout)
         assert (gain[:, 0] - gain[:, 1]).mean() > 0.5
+        again = glasshouse(capfd, *words)
+        assert json.loads(again.out) == whole  # nothing was left to do but to measure
+        other = glasshouse(capfd, *words, "--set", "beta=0.3")
+        assert "other config.beta" in refused(other)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """Direct preference optimisation: a policy learns from pairs, without a judge and without samples.
 
-The reference's log-probabilities are computed once, before the first step, and kept; they may be
-given instead, from a reference that was measured elsewhere.
+The reference's log-probabilities are computed once, before the first step, and held in memory; they
+may be given instead, from a reference that was measured elsewhere. `direct_keeping` keeps a run in
+a folder, in which it goes on.
 
 Source:
     Rafailov et al. 2023, "Direct preference optimization" (2305.18290), section 4.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from glasshouse.align.direct_keeping import PairKeeper, about_run
 from glasshouse.align.judges.losses import dpo_loss
 from glasshouse.align.pairs.comparisons import Comparison
 from glasshouse.align.pairs.rows import PairRow, encode_pair, length_batches
@@ -24,9 +27,10 @@ from glasshouse.align.talks.dialogues import Layout
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
 from glasshouse.training import OptimizerConfig, ScheduleConfig, current_processes, make_optimizer
-from glasshouse.training.config import Compile, Precision, TrainConfig
+from glasshouse.training.config import CheckpointConfig, Compile, Precision, TrainConfig
 from glasshouse.training.decisions import decide
 from glasshouse.training.distributed import Processes
+from glasshouse.training.loop import interrupts_held
 from glasshouse.training.optimizer import set_learning_rate
 from glasshouse.training.schedule import learning_rate
 from glasshouse.training.steps import autocast, clip_gradients
@@ -59,6 +63,8 @@ class DpoConfig:
     """Learning rate, by step."""
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(weight_decay=0.0))
     """AdamW; without decay, which would pull away from the reference."""
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    """When a run with a folder saves, and what it keeps."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 1:
@@ -99,8 +105,12 @@ def train_dpo(
     config: DpoConfig,
     *,
     reference: LanguageModel | Float[Tensor, "pair 2"] | None = None,
+    folder: Path | None = None,
 ) -> Generator[DpoStep, None, None]:
     """Train a policy in place; stopping early is `break`.
+
+    With a folder, a run that was stopped goes on when it is called again with the same arguments,
+    the policy as it was at first among them.
 
     A preference that is a probability counts both ways, each in its share. Under `torchrun`, inside
     `joined_processes()`, every process calls this and trains on its share of every batch.
@@ -112,17 +122,27 @@ def train_dpo(
         config: The run.
         reference: What the policy is held near: a model, or `reply_logprobs` of one. None: the
             policy as it is now.
+        folder: Where metrics and checkpoints are kept; a new one, or this run's.
 
     Raises:
         InputError: If there are no pairs, a reply fills the context, the reference reads other
-            tokens or has other pairs, or the loss is no longer a number: with the step.
+            tokens or has other pairs, the folder is another run's, or the loss is no longer a
+            number: with the step.
+        RunError: If what the folder holds is damaged, or the disk is full.
     """
     if not comparisons:
         raise InputError("there are no comparisons to learn from")
     rows = [encode_pair(layout, one, policy.network.config.context) for one in comparisons]
     kept = _reference(policy, rows, reference, config)
     labels = torch.tensor([one.p_first for one in comparisons])
-    return _train(policy, rows, labels, kept, config)
+    keeper = PairKeeper(
+        folder,
+        policy,
+        {} if folder is None else about_run(policy, rows, labels, kept, config),
+        config.checkpoints,
+        is_writer=current_processes().rank == 0,
+    )
+    return _train(policy, rows, labels, kept, config, keeper)
 
 
 def num_steps(pairs: int, config: DpoConfig) -> int:
@@ -235,50 +255,88 @@ def _train(
     labels: Float[Tensor, " pair"],
     reference: Float[Tensor, "pair 2"],
     config: DpoConfig,
+    keeper: PairKeeper,
 ) -> Generator[DpoStep, None, None]:
     network, processes = policy.network, current_processes()
-    device = next(network.parameters()).device
-    parameters = [p for p in network.parameters() if p.requires_grad]
     batches = length_batches(
         [row.width for row in rows], batch=config.batch, epochs=config.epochs, seed=config.seed
     )
     optimizer = make_optimizer(network, config.optimizer)
-    program = _program(policy, rows, config, processes)
+    job = _Job(
+        network=network,
+        rows=rows,
+        labels=labels,
+        reference=reference,
+        config=config,
+        optimizer=optimizer,
+        program=_program(policy, rows, config, processes),
+        processes=processes,
+    )
+    first = keeper.resume(optimizer)
     network.train()
     try:
-        for number, places in enumerate(batches):
+        for number in range(first, len(batches)):
             lr = learning_rate(config.schedule, number, len(batches))
-            set_learning_rate(optimizer, lr)
-            optimizer.zero_grad(set_to_none=True)
-            # A process without a pair of its own computes one that does not count.
-            own = places[processes.rank :: processes.count]
-            shown = own or places[:1]
-            found = program(*_padded([rows[at] for at in shown], device)).view(-1, 2)
-            gain = found.float() - reference[shown].to(device)
-            loss, told = _loss(gain, [rows[at] for at in shown], labels[shown].to(device), config)
-            count = torch.tensor(float(len(own) > 0), device=device)
-            (loss.sum() * count * processes.count / len(places)).backward()
-            told = processes.total(told.sum(dim=0) * count) / len(places)
-            if not bool(told.isfinite().all()):
-                raise InputError(
-                    f"step {number + 1}: the loss is {told[0].item()}; lower "
-                    f"schedule.peak_lr={lr:g}"
-                )
-            norm = clip_gradients(parameters, config.optimizer.clip_norm)
-            optimizer.step()
-            mean, accuracy, margin, preferred, other = told.tolist()
-            yield DpoStep(
-                step=number + 1,
-                loss=mean,
-                accuracy=accuracy,
-                margin=margin,
-                preferred=preferred,
-                other=other,
-                lr=lr,
-                grad_norm=norm.item(),
-            )
+            with interrupts_held():
+                step = _advance(job, batches[number], number, lr)
+                keeper.remember(step.step, asdict(step))
+                keeper.save_if_due(optimizer, is_last=step.step == len(batches))
+            yield step
+    except (KeyboardInterrupt, GeneratorExit):
+        with interrupts_held():
+            keeper.save(optimizer)
+        raise
     finally:
         network.eval()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Job:
+    """What every step reads."""
+
+    network: nn.Module
+    rows: Sequence[PairRow]
+    labels: Float[Tensor, " pair"]
+    reference: Float[Tensor, "pair 2"]
+    config: DpoConfig
+    optimizer: torch.optim.Optimizer
+    program: nn.Module
+    processes: Processes
+
+
+def _advance(job: _Job, places: Sequence[int], number: int, lr: float) -> DpoStep:
+    """One step on the pairs in some places."""
+    config, processes, rows = job.config, job.processes, job.rows
+    parameters = [p for p in job.network.parameters() if p.requires_grad]
+    device = parameters[0].device
+    set_learning_rate(job.optimizer, lr)
+    job.optimizer.zero_grad(set_to_none=True)
+    # A process without a pair of its own computes one that does not count.
+    own = places[processes.rank :: processes.count]
+    shown = own or places[:1]
+    found = job.program(*_padded([rows[at] for at in shown], device)).view(-1, 2)
+    gain = found.float() - job.reference[shown].to(device)
+    loss, told = _loss(gain, [rows[at] for at in shown], job.labels[shown].to(device), config)
+    count = torch.tensor(float(len(own) > 0), device=device)
+    (loss.sum() * count * processes.count / len(places)).backward()
+    told = processes.total(told.sum(dim=0) * count) / len(places)
+    if not bool(told.isfinite().all()):
+        raise InputError(
+            f"step {number + 1}: the loss is {told[0].item()}; lower schedule.peak_lr={lr:g}"
+        )
+    norm = clip_gradients(parameters, config.optimizer.clip_norm)
+    job.optimizer.step()
+    mean, accuracy, margin, preferred, other = told.tolist()
+    return DpoStep(
+        step=number + 1,
+        loss=mean,
+        accuracy=accuracy,
+        margin=margin,
+        preferred=preferred,
+        other=other,
+        lr=lr,
+        grad_norm=norm.item(),
+    )
 
 
 def _loss(

@@ -111,7 +111,7 @@ class Keeper:
         now = self._about
         names = {"prompts": "prompts", "start": "first weights"}
         other = [said for name, said in names.items() if kept.get(name) != now[name]]
-        other += [f"config.{name}" for name in _differing(kept.get("config", {}), now["config"])]
+        other += [f"config.{name}" for name in differing(kept.get("config", {}), now["config"])]
         if other:
             raise InputError(
                 f"{self.folder} holds a run with other {', '.join(other)}; give the same to go on "
@@ -293,7 +293,7 @@ def digest_of_weights(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Names of fields whose values differ; how often is saved may change."""
     names = sorted({*one, *other} - {"checkpoints"})
     return [name for name in names if one.get(name) != other.get(name)]

@@ -1,5 +1,6 @@
 """`glasshouse align dpo`: teach a policy from comparisons, without a preference model."""
 
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from shlex import quote
@@ -33,7 +34,12 @@ def dpo(
         typer.Option(parser=named_path, metavar="PATH", help="JSON lines of comparisons."),
     ],
     out: Annotated[
-        Path, typer.Option(parser=named_path, metavar="PATH", help="The model folder to write.")
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="PATH",
+            help="The run's folder; one that was stopped goes on.",
+        ),
     ],
     test: Annotated[
         Path | None,
@@ -56,16 +62,16 @@ def dpo(
 ) -> None:
     """Teach a policy from comparisons: more of what is preferred, held near where it began.
 
-    Comparisons are read as `align pm` reads them. Fields for --set: beta, label_smoothing,
-    length_normalised, epochs, batch, schedule.peak_lr, …
+    Comparisons are read as `align pm` reads them. The folder holds metrics.jsonl and checkpoints,
+    and loads as any run does. Fields for --set: beta, label_smoothing, length_normalised, epochs,
+    batch, schedule.peak_lr, …
 
     [green]glasshouse align dpo runs/assistant --pairs train.jsonl --out dpo[/green]
     """
-    from glasshouse.align import DpoConfig, reply_logprobs
+    from glasshouse.align import DpoConfig, reply_logprobs, train_dpo
+    from glasshouse.align.direct import num_steps
     from glasshouse.models import LanguageModel
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} exists already; name a new folder with --out")
     config = apply_overrides(DpoConfig(seed=seed), settings or ())
     learned, measured = held_out_pairs(
         read_pairs(pairs), None if test is None else read_pairs(test)
@@ -75,19 +81,23 @@ def dpo(
     learned, measured = _fitting(policy, writes, learned), _fitting(policy, writes, measured)
     held = policy if reference is None else LanguageModel.load(reference)
     before = reply_logprobs(held, measured, writes)
+    run = train_dpo(
+        policy, learned, writes, config, reference=None if held is policy else held, folder=out
+    )
     try:
-        last = _train(policy, learned, writes, config, None if held is policy else held, json=json)
+        last = _train(run, num_steps(len(learned), config), json=json)
     except KeyboardInterrupt:
-        raise Stopped("stopped; nothing was written") from None
-    policy.save(out)
+        raise Stopped("stopped; the same command goes on with it") from None
     found = _measured(reply_logprobs(policy, measured, writes) - before, measured)
     if json:
         json_line({"path": shown_path(out), **found})
         return
+    cost = (
+        "" if last is None else f"; the last batch cost {last.loss:.3f} nats a pair (a coin: 0.693)"
+    )
     talk(
         f"on {found['pairs']} comparisons it has not seen, {found['accuracy']:.3f} of the replies "
-        f"that are preferred gained on the others, by {found['gain']:.2f} nats on average; the "
-        f"last batch cost {last.loss:.3f} nats a pair (a coin: 0.693)"
+        f"that are preferred gained on the others, by {found['gain']:.2f} nats on average{cost}"
     )
     talk(f"Talk to it: glasshouse generate {quote(shown_path(out))} --prompt '…'")
     data(shown_path(out))
@@ -121,30 +131,17 @@ def _fitting(policy: LanguageModel, layout: Layout, pairs: list[Comparison]) -> 
     return found
 
 
-def _train(
-    policy: LanguageModel,
-    pairs: list[Comparison],
-    layout: Layout,
-    config: DpoConfig,
-    reference: LanguageModel | None,
-    *,
-    json: bool,
-) -> DpoStep:
-    from glasshouse.align import train_dpo
-    from glasshouse.align.direct import num_steps
+def _train(run: Generator[DpoStep, None, None], total: int, *, json: bool) -> DpoStep | None:
+    """Train to the end; returns the last step, or None where nothing was left to do."""
     from glasshouse.cli.progress import progress_bar
 
-    total, last = num_steps(len(pairs), config), None
-    with (
-        progress_bar("a policy") as bar,
-        closing(train_dpo(policy, pairs, layout, config, reference=reference)) as training,
-    ):
+    last = None
+    with progress_bar("a policy") as bar, closing(run) as training:
         for step in training:
             last = step
             bar(step.step, total, f"loss {step.loss:.3f}, prefers {step.accuracy:.2f}")
             if json:
                 json_line(step)
-    assert last is not None
     return last
 
 
