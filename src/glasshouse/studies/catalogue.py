@@ -180,6 +180,52 @@ _CARDS = (
         where="glasshouse.studies.constitutional_ai:STUDY",
     ),
     StudyCard(
+        name="scaling-laws",
+        title="Scaling Laws for Neural Language Models",
+        paper=Paper(
+            citation='Kaplan et al. 2020, "Scaling Laws for Neural Language Models"',
+            arxiv="2001.08361",
+        ),
+        summary="How does the loss fall with parameters, data and compute, and do small runs "
+        "foretell the loss of larger ones?",
+        presets={
+            "small": "two CPU cores, about 10 minutes",
+            "paper": "a Ray cluster and text of your own, weeks",
+        },
+        where="glasshouse.studies.scaling_laws:STUDY",
+    ),
+    StudyCard(
+        name="predictability-surprise",
+        title="Predictability and surprise",
+        paper=Paper(
+            citation='Ganguli et al. 2022, "Predictability and Surprise in Large Generative '
+            'Models"',
+            arxiv="2202.07785",
+        ),
+        summary="Which skills does scale foretell, which come as a surprise, and is a jump the "
+        "skill's or the metric's?",
+        presets={
+            "small": "one CPU core, about 5 minutes",
+            "paper": "one GPU, hours",
+        },
+        where="glasshouse.studies.predictability_surprise:STUDY",
+    ),
+    StudyCard(
+        name="generative-scaling",
+        title="Scaling laws for autoregressive generative modeling",
+        paper=Paper(
+            citation='Henighan et al. 2020, "Scaling Laws for Autoregressive Generative Modeling"',
+            arxiv="2010.14701",
+        ),
+        summary="Is the constant of a scaling law the entropy of the data, does the best size grow "
+        "alike in all domains, and what does a model make of a label?",
+        presets={
+            "small": "one CPU core, about 6 minutes",
+            "paper": "many GPUs, days",
+        },
+        where="glasshouse.studies.generative_scaling:STUDY",
+    ),
+    StudyCard(
         name="repeated-data",
         title="Scaling laws and interpretability of learning from repeated data",
         paper=Paper(

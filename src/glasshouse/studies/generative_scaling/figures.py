@@ -1,0 +1,75 @@
+"""Drawings: losses over size, what is left to lose, labels."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from glasshouse.studies.generative_scaling.fits import TENTHS, DomainFits, lacks_by_size, tenth
+from glasshouse.studies.generative_scaling.seen import Seen
+
+SIZE = "N, weights of the blocks"
+
+
+def losses(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
+    """Loss over size with both laws, a panel a domain, the entropy below."""
+    figure, axes = plt.subplots(
+        1, len(fits), figsize=(2.6 * len(fits), 3.1), layout="constrained", squeeze=False
+    )
+    for axis, fit in zip(axes[0], fits, strict=True):
+        runs = seen.longest(fit.domain)
+        params = np.array([run.params for run in runs])
+        axis.plot(params, [run.loss for run in runs], "o", color="C0", markersize=4, label="runs")
+        line = np.geomspace(params.min() / 1.5, params.max() * 4, 60)
+        axis.plot(line, fit.by_size.loss({"N": line}), color="C0", label="with constant")
+        axis.plot(line, fit.pure.loss({"N": line}), "--", color="C1", label="without")
+        axis.axhline(fit.domain.entropy, color="black", linewidth=1, label="entropy")
+        axis.set(title=fit.domain.name, xscale="log", xlabel=SIZE)
+    axes[0][0].set_ylabel("nats a token")
+    axes[0][0].legend(fontsize=7)
+    return figure
+
+
+def reducible(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
+    """What is left to lose beyond the true entropy: of domains, and of tenths of images."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for number, fit in enumerate(fits):
+        runs = seen.longest(fit.domain)
+        axes[0].plot(
+            [run.params for run in runs],
+            [run.loss - fit.domain.entropy for run in runs],
+            "o",
+            color=f"C{number}",
+            markersize=4,
+            label=fit.domain.name,
+        )
+    domain = seen.domains[-1]
+    order = np.argsort(domain.costs)
+    params, lacks = lacks_by_size(seen, domain)
+    for number, (name, ends) in enumerate(TENTHS.items()):
+        means = lacks[:, tenth(order, *ends)].mean(axis=1)
+        axes[1].plot(params, means, "o-", color=f"C{number}", markersize=4, label=f"{name} tenth")
+    axes[0].set(ylabel="nats a token beyond the entropy")
+    axes[1].set(title=domain.name)
+    for axis in axes:
+        axis.set(xscale="log", yscale="log", xlabel=SIZE)
+        axis.yaxis.set_minor_formatter(lambda value, _: "")
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.legend(fontsize=7)
+    return figure
+
+
+def labels(seen: Seen) -> Drawing:
+    """Nats that models make of labels, beside what there is."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+    sizes = sorted({one.params for one in seen.labelled})
+    for number, (flag, label) in enumerate(((True, "blanks were read"), (False, "never"))):
+        told = seen.told(with_blanks=flag)
+        axis.plot(sizes, told.mean(axis=1), "-", color=f"C{number}", label=label)
+        axis.plot(sizes, told, "o", color=f"C{number}", markersize=4)
+    axis.axhline(seen.information, color="black", linewidth=1, label="true information")
+    axis.set(xscale="log", xlabel=SIZE, ylabel="nats an image")
+    axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+    axis.legend(fontsize=8)
+    return figure

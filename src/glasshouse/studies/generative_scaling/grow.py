@@ -1,0 +1,169 @@
+"""Train all sizes on all domains; what a domain came to is one file in the workspace."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+
+from glasshouse.corpora import Domain, Drawn, LabelledField, MarkovChain, measure_entropy
+from glasshouse.files import write_atomically
+from glasshouse.models import Transformer
+from glasshouse.scaling import Trial, TrialRecord
+from glasshouse.scaling.plans import populations
+from glasshouse.scaling.training import train_trials
+from glasshouse.studies.generative_scaling.config import GenerativeConfig
+from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
+from glasshouse.studies.study import Progress
+from glasshouse.training import domain_batches
+from glasshouse.training.batches import Batch
+from glasshouse.world.streams import stream
+
+NAME = "generative-scaling"
+_ROWS = 128
+"""Sequences of one forward pass."""
+_TEST = 1_000_003
+"""Added to a seed, names what is held out."""
+
+
+def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: Progress) -> Seen:
+    """Train what is not yet trained."""
+    torch.set_num_threads(1)  # models this small gain nothing from a second one
+    key = hashlib.sha256(f"{replace(config, draws=20)!r}".encode()).hexdigest()[:12]
+    folder = workspace / NAME / f"seed{seed}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    domains = config.domains(seed)
+    total = len(domains) + 1
+    found = []
+    for place, (name, domain) in enumerate(domains.items()):
+        progress(place, total, f"growing models of {name}")
+        path = folder / f"{name.replace(' ', '-')}.json"
+        if not path.is_file():
+            write_atomically(path, msgspec.json.encode(_grown(config, name, domain, seed=seed)))
+        found.append(msgspec.json.decode(path.read_bytes(), type=DomainRuns))
+    progress(total - 1, total, "growing models of images with labels")
+    path = folder / "labelled.json"
+    if not path.is_file():
+        write_atomically(path, msgspec.json.encode(_labelled(config, seed=seed)))
+    labelled = msgspec.json.decode(path.read_bytes(), type=list[Labelled])
+    truth = config.labelled.domain(seed, blank=0.0).mutual_information(
+        count=config.entropy_draws, rng=stream(seed, NAME, "information")
+    )
+    return Seen(
+        config=config,
+        seed=seed,
+        domains=tuple(found),
+        labelled=tuple(labelled),
+        information=truth.nats,
+        information_error=truth.error,
+    )
+
+
+def _grown(config: GenerativeConfig, name: str, domain: Domain, *, seed: int) -> DomainRuns:
+    """All runs on one domain."""
+    drawn = domain.draw(config.held_out, stream(seed, NAME, "held out", name))
+    entropy = (
+        domain.entropy
+        if isinstance(domain, MarkovChain)
+        else measure_entropy(
+            domain, count=config.entropy_draws, rng=stream(seed, NAME, "entropy", name)
+        )
+    )
+    assert drawn.logprobs is not None
+    costs = -drawn.logprobs[:, 1:].mean(axis=1)
+    lacks: dict[str, tuple[float, ...]] = {}
+
+    def trained(trial: Trial, network: Transformer) -> None:
+        if trial.steps == config.steps[-1] and not isinstance(domain, MarkovChain):
+            losses = token_losses(network, torch.from_numpy(drawn.ids))
+            lacks[trial.name] = tuple((losses.mean(axis=1) - costs).tolist())
+
+    plan = config.plan(domain, seed)
+    records: list[TrialRecord] = []
+    for some in populations(plan.trials, largest=32):
+        sources = [domain_batches(domain, seed=trial.seed) for trial in some]
+        records += train_trials(plan, some, sources, _batch(drawn), trained=trained)
+    return DomainRuns(
+        name=name,
+        entropy=entropy.nats,
+        entropy_error=entropy.error,
+        records=tuple(records),
+        lacks=lacks,
+        costs=tuple(costs.tolist()),
+    )
+
+
+def _labelled(config: GenerativeConfig, *, seed: int) -> list[Labelled]:
+    """Runs that read some blanks, and runs that read none."""
+    plan = config.label_plan(seed)
+    shown = config.labelled.domain(seed, blank=0.0)
+    drawn = shown.draw(config.held_out, stream(seed, NAME, "held out", "labelled"))
+    found = []
+    for blank in (config.labelled.blank, 0.0):
+        domain = config.labelled.domain(seed, blank=blank)
+
+        def trained(trial: Trial, network: Transformer, blank: float = blank) -> None:
+            information, dealt = label_information(network, shown, drawn)
+            found.append(
+                Labelled(
+                    params=trial.shape.params,
+                    with_blanks=blank > 0,
+                    seed=trial.seed,
+                    information=information,
+                    dealt=dealt,
+                )
+            )
+
+        for some in populations(plan.trials, largest=32):
+            sources = [_all_counted(domain, trial.seed) for trial in some]
+            train_trials(plan, some, sources, _batch(drawn), moments=2, trained=trained)
+    return found
+
+
+def label_information(
+    network: Transformer, domain: LabelledField, drawn: Drawn
+) -> tuple[float, float]:
+    """Nats an image that a network makes of the label, and of that of another image.
+
+    Args:
+        network: Reads label and image.
+        domain: What was drawn.
+        drawn: Images with their labels first.
+    """
+    own = torch.from_numpy(drawn.ids)
+    blank, dealt = own.clone(), own.clone()
+    blank[:, 1] = domain.field.levels + domain.labels
+    dealt[:, 1] = own[:, 1].roll(1)
+    losses = [token_losses(network, ids)[:, 1:].sum(axis=1) for ids in (own, blank, dealt)]
+    return float((losses[1] - losses[0]).mean()), float((losses[1] - losses[2]).mean())
+
+
+@torch.no_grad()
+def token_losses(
+    network: Transformer, ids: Int64[torch.Tensor, "sequence token"]
+) -> Float[np.ndarray, "sequence target"]:
+    """Loss of every token but the first, in nats."""
+    found = [
+        F.cross_entropy(network(rows[:, :-1]).transpose(1, 2), rows[:, 1:], reduction="none")
+        for rows in ids.split(_ROWS)
+    ]
+    return torch.cat(found).double().numpy()
+
+
+def _batch(drawn: Drawn) -> Batch:
+    whole = torch.from_numpy(drawn.ids)
+    return Batch(whole[:, :-1].contiguous(), whole[:, 1:].contiguous(), None)
+
+
+def _all_counted(domain: LabelledField, seed: int):
+    """Sequences of which the label counts too: it costs everybody the same."""
+    source = domain_batches(domain, seed=seed)
+
+    def read(first: int, count: int) -> Batch:
+        return replace(source(first, count), mask=None)
+
+    return read

@@ -1,0 +1,85 @@
+"""What was measured, by domain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from glasshouse.scaling import ScalingRun, TrialRecord
+from glasshouse.studies.generative_scaling.config import GenerativeConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DomainRuns:
+    """What all runs on one domain came to."""
+
+    name: str
+    """Of the domain."""
+    entropy: float
+    """Nats a token that the best possible reader loses on held-out sequences of the domain."""
+    entropy_error: float
+    """Its standard error; 0 where it is computed."""
+    records: tuple[TrialRecord, ...]
+    """One a run."""
+    lacks: dict[str, tuple[float, ...]]
+    """By run of the longest length: nats a token that each held-out sequence lost beyond what it
+    costs the best possible reader; empty where a domain is no image."""
+    costs: tuple[float, ...]
+    """Nats a token that each held-out sequence costs the best possible reader."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """Nats that a run makes of labels, an image."""
+
+    params: int
+    """Its size."""
+    with_blanks: bool
+    """Whether it had read blanks."""
+    seed: int
+    """Which run."""
+    information: float
+    """Loss with a blank less loss with the label."""
+    dealt: float
+    """The same with the label of another image."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """Everything that was measured."""
+
+    config: GenerativeConfig
+    """How."""
+    seed: int
+    """Of the study."""
+    domains: tuple[DomainRuns, ...]
+    """Chain first, then images from coarse to fine."""
+    labelled: tuple[Labelled, ...]
+    """Runs on images with labels."""
+    information: float
+    """True mutual information of label and image, in nats."""
+    information_error: float
+    """Its standard error."""
+
+    def runs(self, domain: DomainRuns) -> list[ScalingRun]:
+        """All sound runs on a domain."""
+        plan = self.config.plan(self.config.domains(self.seed)[domain.name], self.seed)
+        return [record.as_run(plan) for record in domain.records if not record.failure]
+
+    def longest(self, domain: DomainRuns) -> list[ScalingRun]:
+        """Those of the greatest length."""
+        return [run for run in self.runs(domain) if run.steps == self.config.steps[-1]]
+
+    def told(self, *, with_blanks: bool) -> Float64[np.ndarray, "size run"]:
+        """Information by size and run, of one arm."""
+        sizes = sorted({one.params for one in self.labelled})
+        return np.array(
+            [
+                [
+                    one.information
+                    for one in self.labelled
+                    if one.params == params and one.with_blanks == with_blanks
+                ]
+                for params in sizes
+            ]
+        )

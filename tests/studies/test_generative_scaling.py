@@ -1,0 +1,178 @@
+"""The study of generative models: planted laws give verdicts that fit; one tiny whole run."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from glasshouse.corpora import MarkovChain
+from glasshouse.errors import InputError
+from glasshouse.models import Transformer
+from glasshouse.scaling import CurvePoint, TrialRecord
+from glasshouse.studies.claims import Verdict
+from glasshouse.studies.generative_scaling import STUDY, GenerativeConfig, claims, paper, small
+from glasshouse.studies.generative_scaling.config import LabelConfig
+from glasshouse.studies.generative_scaling.evidence import results
+from glasshouse.studies.generative_scaling.fits import fit_domains, unbeaten
+from glasshouse.studies.generative_scaling.grow import grow_all, label_information, token_losses
+from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
+from glasshouse.studies.study import Figure, no_progress
+
+TINY = GenerativeConfig(
+    widths=(4, 8, 12, 16),
+    steps=(6, 12),
+    batch=4,
+    sequence=10,
+    symbols=4,
+    sides=(2, 3),
+    levels=3,
+    labelled=LabelConfig(side=2, labels=2, steps=20),
+    held_out=32,
+    entropy_draws=100,
+    draws=20,
+)
+
+
+def planted(*, constant: float = 1.0, raw: float = 2.0, seed: int = 0) -> Seen:
+    """Runs on known laws; `constant` times the entropy is what the losses go down to."""
+    config = replace(small(), draws=20, sides=(4, 8))
+    rng = np.random.default_rng(seed)
+    domains = []
+    for place, (name, domain) in enumerate(config.domains(0).items()):
+        alpha, entropy = (0.6, 0.9, 0.5)[place], 0.8 + 0.2 * place
+        plan = config.plan(domain, 0)
+        records, lacks = [], {}
+        for trial in plan.trials:
+            params, tokens = trial.shape.params, trial.tokens
+            lack = 0.6 * (params / 1e3) ** -alpha + 0.005 * (tokens / 1e6) ** -0.7
+            loss = (constant * entropy + lack) * math.exp(0.0005 * rng.standard_normal())
+            records.append(TrialRecord(trial=trial, curve=(CurvePoint(tokens=tokens, loss=loss),)))
+            if trial.steps == config.steps[-1] and not isinstance(domain, MarkovChain):
+                noise = 1 + 0.05 * rng.standard_normal(config.held_out)
+                lacks[records[-1].as_run(plan).name] = tuple((lack * noise).tolist())
+        domains.append(
+            DomainRuns(
+                name=name,
+                entropy=entropy,
+                entropy_error=0.0,
+                records=tuple(records),
+                lacks=lacks,
+                costs=tuple(rng.random(config.held_out).tolist()),
+            )
+        )
+    labelled = [
+        Labelled(
+            params=trial.shape.params,
+            with_blanks=flag,
+            seed=trial.seed,
+            information=(1 if flag else raw)
+            * (0.1 * math.log(trial.shape.params / 500) + 0.002 * rng.standard_normal()),
+            dealt=-0.1,
+        )
+        for flag in (True, False)
+        for trial in config.label_plan(0).trials
+    ]
+    return Seen(
+        config=config,
+        seed=0,
+        domains=tuple(domains),
+        labelled=tuple(labelled),
+        information=0.6,
+        information_error=0.002,
+    )
+
+
+def judged(seen: Seen) -> dict[str, Verdict]:
+    return {one.claim.id: one.verdict for one in results(seen, fit_domains(seen))}
+
+
+class TestVerdicts:
+    def test_finds_what_is_planted(self):
+        """Constants are entropies, coarser images have larger exponents, blanks must be learned."""
+        found = judged(planted())
+        assert list(found) == [claim.id for claim in claims.CLAIMS]
+        for name in (
+            "constant-is-entropy",
+            "offset-beats-pure",
+            "coarser-steeper",
+            "single-images-alike",
+            "label-information-grows",
+            "blanks-must-be-learned",
+        ):
+            assert found[name] is Verdict.REPRODUCED, name
+
+    def test_sees_that_a_constant_is_no_entropy(self):
+        """Losses that go down to something else, and estimates that need no blanks."""
+        found = judged(planted(constant=1.2, raw=1.0))
+        assert found["constant-is-entropy"] is not Verdict.REPRODUCED
+        assert found["blanks-must-be-learned"] is Verdict.NOT_SEEN
+
+    def test_does_not_count_more_information_than_there_is(self):
+        """An estimate above the truth is no approach from below."""
+        seen = replace(planted(), information=0.2)
+        assert judged(seen)["label-information-grows"] is Verdict.OUT_OF_SCALE
+
+
+class TestFits:
+    def test_leaves_out_runs_that_cheaper_ones_beat(self):
+        """What stays falls with compute."""
+        seen = planted()
+        runs = unbeaten(seen.runs(seen.domains[0]))
+        assert len(runs) >= 4
+        assert (np.diff([run.compute for run in runs]) >= 0).all()
+        assert (np.diff([run.loss for run in runs]) < 0).all()
+
+
+class TestLabels:
+    def test_ask_for_the_own_label_a_blank_and_another(self):
+        """A network that reads nothing makes nothing of either."""
+        domain = TINY.labelled.domain(0, blank=0.0)
+        network = Transformer(TINY.shape(domain, 8).config)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.zero_()
+        drawn = domain.draw(16, np.random.default_rng(0))
+        assert label_information(network, domain, drawn) == (0.0, 0.0)
+        losses = token_losses(network, torch.from_numpy(drawn.ids))
+        assert losses.shape == (16, domain.length - 1)
+        assert losses == pytest.approx(math.log(domain.vocab_size), abs=1e-5)
+
+
+class TestStudy:
+    def test_runs_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """All claims are judged, figures draw, and what is kept is not grown again."""
+        first = STUDY.run(TINY, seed=101, progress=no_progress, workspace=tmp_path)
+        assert len(first.claims) == len(claims.CLAIMS)
+        for section in first.sections:
+            for item in section.items:
+                if isinstance(item, Figure):
+                    plt.close(item.draw())
+        monkeypatch.setattr(
+            "glasshouse.studies.generative_scaling.grow.train_trials",
+            lambda *given, **more: pytest.fail("what was kept is grown again"),
+        )
+        grow_all(TINY, seed=101, progress=no_progress, workspace=tmp_path)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"widths": (8, 16, 24)}, "four or more"),
+            ({"steps": (10,)}, "two or more"),
+            ({"sides": (8, 4)}, "sides="),
+            ({"seeds": 1}, "seeds=1"),
+            ({"draws": 5}, "20 at least"),
+            ({"widths": (8, 12, 16, 18)}, "multiple of d_head"),
+        ],
+    )
+    def test_refuses_what_cannot_be(self, changes: dict, message: str):
+        """One sentence says what to change."""
+        with pytest.raises(InputError, match=message):
+            replace(small(), **changes)
+
+    def test_presets_can_be_made(self):
+        """The paper's too."""
+        assert paper().widths[-1] > small().widths[-1]
