@@ -11,6 +11,7 @@ from glasshouse.corpora import (
     Digits,
     Domain,
     Field,
+    HiddenFunction,
     LabelledField,
     MarkovChain,
     Quanta,
@@ -34,6 +35,7 @@ DOMAINS = [
     *(Scenes(order=order) for order in ("picture", "caption", "caption-first", "picture-first")),
     Scenes(told="kinds"),
     Sums(operation="both"),
+    HiddenFunction(examples=4),
     WordProblems(),
     WordProblems(written=True, steps=3),
 ]

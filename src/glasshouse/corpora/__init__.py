@@ -9,6 +9,7 @@ knows its own entropy that constant is known too, and the fit can be checked aga
 - `fields`: images of a random process, drawn pixel by pixel; `labelled`: the same with a label
 - `digits`: scans of handwritten digits; `scenes`: drawn scenes and what is said of them
 - `problems`: sums, and sums told as stories
+- `hidden_function`: examples of one function, and what the best reader makes of them
 - `stdlib_text`: prose and code of Python's standard library, whose entropy nobody knows
 """
 
@@ -17,6 +18,7 @@ from glasshouse.corpora.digits import Digits
 from glasshouse.corpora.domain import Domain, Drawn, Entropy, measure_entropy
 from glasshouse.corpora.echoes import Echoes
 from glasshouse.corpora.fields import Field
+from glasshouse.corpora.hidden_function import HiddenFunction
 from glasshouse.corpora.labelled import LabelledField
 from glasshouse.corpora.problems import Sums, WordProblems
 from glasshouse.corpora.quanta import Quanta
@@ -38,6 +40,7 @@ __all__ = [
     "Echoes",
     "Entropy",
     "Field",
+    "HiddenFunction",
     "LabelledField",
     "LibraryText",
     "MarkovChain",
