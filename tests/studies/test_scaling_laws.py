@@ -23,7 +23,9 @@ from glasshouse.scaling import (
     SweepPlan,
     Trial,
     TrialRecord,
+    fit_law,
     fitting,
+    parametric_allocation,
     without_constant,
 )
 from glasshouse.scaling.estimates import Estimate
@@ -56,7 +58,7 @@ from glasshouse.studies.scaling_laws.config import (
 from glasshouse.studies.scaling_laws.curves import falling_share, tokens_to
 from glasshouse.studies.scaling_laws.evidence import distance_interval, log_line
 from glasshouse.studies.scaling_laws.foretelling import Foretold, foretell
-from glasshouse.studies.scaling_laws.frontier import end_curves
+from glasshouse.studies.scaling_laws.frontier import counted_allocation, end_curves
 from glasshouse.studies.scaling_laws.parts import falling_r2, scatter_around_curve
 from glasshouse.studies.scaling_laws.sizes import scatter_around_line, with_embeddings
 from glasshouse.studies.scaling_laws.sweeps import seed_noise, staged, stopped_early
@@ -414,9 +416,34 @@ class TestMeasures:
         assert np.isnan(seed_noise(runs[2:]))
 
     def test_stops_where_held_out_loss_is_lowest(self):
-        """The end of a run that overfits does not count."""
-        run = run_of("a", 1.0, 30.0, 2.5, curve=curve((10.0, 3.0), (20.0, 2.0), (30.0, 2.5)))
-        assert stopped_early(run).loss == 2.0
+        """The end of a run that overfits does not count, even if it is worse than guessing; one
+        that lost its numbers on the way is no run."""
+        trial = Trial(shape=small().shape(2, 8), steps=3, batch=1, lr=1e-2)
+        plan = SweepPlan(trials=(trial,), budget=1e12, base_width=8)
+        whole = curve((32.0, 3.0), (64.0, 2.0), (96.0, 6.5))
+        overfit = TrialRecord(trial=trial, curve=whole, failure="diverged: worse than guessing")
+        early = stopped_early(overfit, plan)
+        assert early is not None
+        assert early.loss == 2.0
+        assert stopped_early(TrialRecord(trial=trial, curve=whole[:2]), plan) is None
+        assert stopped_early(TrialRecord(trial=trial), plan) is None
+
+    def test_counts_what_a_token_costs_each_size(self):
+        """Where a token costs 6N it agrees with the closed form; where it costs all sizes alike,
+        larger ones are better everywhere and the search says so."""
+        runs = [
+            run_of(f"{n}-{d}", n, d, (1e3 / n) ** 0.3 + (1e4 / d) ** 0.3)
+            for n in (1e3, 4e3, 1.6e4, 6.4e4)
+            for d in (1e4, 1e5, 4e5, 1.6e6)
+        ]
+        fit = fit_law(without_constant(LAWS["ND"]), runs, FitConfig(draws=20))
+        closed = parametric_allocation(fit).params_exponent.value
+        assert counted_allocation(fit, runs).params_exponent.value == pytest.approx(
+            closed, abs=0.03
+        )
+        alike = [replace(run, flops=1e4 * run.tokens) for run in runs]
+        with pytest.raises(InputError, match="too few computes"):
+            counted_allocation(fit, alike)
 
     def test_reads_tokens_off_a_curve(self):
         """Between two moments, in the logarithm of tokens; never reached is infinite."""

@@ -29,6 +29,10 @@ from glasshouse.studies.scaling_laws.evidence import (
 from glasshouse.studies.scaling_laws.foretelling import laws_of_size_and_data
 from glasshouse.studies.scaling_laws.sweeps import Swept, settled
 
+_SIZES, _COMPUTES = 400, 24
+"""Sizes and computes of a search."""
+_LEAST_KNOWN = 0.95
+"""Of the resamples, the share that must have a best size."""
 _FOR_EVER = 1e30
 """Tokens after which a law has nothing left to lose by more."""
 
@@ -86,11 +90,7 @@ def measure(swept: Swept) -> Best:
             lambda: envelope_allocation(swept.longest, config),
         ),
         _way("ends of runs", "exact", lambda: envelope_allocation(exact_ends, config)),
-        _way(
-            "fitted L(N, D)",
-            "exact",
-            lambda: parametric_allocation(fit, flops_factor=flops_factor(swept.exact)),
-        ),
+        _way("fitted L(N, D)", "exact", lambda: counted_allocation(fit, swept.exact)),
     )
     sizes = np.array([float(run.params) for run in ends])
     law = ways[1].found
@@ -103,6 +103,57 @@ def measure(swept: Swept) -> Best:
         excess=excess,
         seen=_seen(ends, ways[0].found),
     )
+
+
+def counted_allocation(fit: FittedLaw, runs: Sequence[ScalingRun]) -> Allocation:
+    """Minimise a fitted L(N, D) where a token costs each size what it was counted to.
+
+    With attention and unembedding a token's cost is no multiple of N, so the best size has no
+    closed form: it is looked for among sizes between the smallest and the largest, at computes for
+    which it lies inside.
+
+    Raises:
+        InputError: If it lies inside at fewer than three computes.
+    """
+    cost = {float(run.params): run.compute / run.tokens for run in runs}
+    sizes = np.array(sorted(cost))
+    size = np.geomspace(sizes[0], sizes[-1], _SIZES)
+    token = np.exp(
+        np.interp(np.log(size), np.log(sizes), np.log([cost[params] for params in sizes]))
+    )
+    computes = np.geomspace(*compute_range(runs), _COMPUTES)
+    places = []
+    for compute in computes:
+        at = {"N": size, "D": compute / token}
+        places.append(np.concatenate([fit.loss(at)[None], fit.drawn_losses(at)]).argmin(axis=1))
+    lines = np.array([_inner_line(np.log(computes), size, row) for row in np.array(places).T])
+    is_known = np.all(np.isfinite(lines), axis=1)
+    if not is_known[0] or is_known.mean() < _LEAST_KNOWN:
+        raise InputError(
+            "the best size lies among those trained at too few computes; train smaller or larger "
+            "ones"
+        )
+    return Allocation(
+        method="parametric",
+        source="Hoffmann et al. 2022 (2203.15556), section 3.3, by search",
+        line=lines[0],
+        drawn=lines[1:][is_known[1:]],
+        flops_factor=flops_factor(runs),
+        confidence=fit.confidence,
+    )
+
+
+def _inner_line(
+    log_compute: Float64[np.ndarray, " compute"],
+    size: Float64[np.ndarray, " size"],
+    places: np.ndarray,
+) -> Float64[np.ndarray, "2"]:
+    """Intercept and slope of log N_opt against log C, where the optimum is no end; NaN if not."""
+    is_inner = (places > 0) & (places < len(size) - 1)
+    if is_inner.sum() < 3:
+        return np.full(2, np.nan)
+    slope, start = np.polyfit(log_compute[is_inner], np.log(size[places[is_inner]]), 1)
+    return np.array([start, slope])
 
 
 def end_curves(runs: Sequence[ScalingRun]) -> list[ScalingRun]:
@@ -214,7 +265,7 @@ def _way(name: str, count: str, approach) -> Way:
         return Way(name=name, count=count, found=None, why_not=str(error))
 
 
-def computes(runs: Sequence[ScalingRun]) -> tuple[float, float]:
+def compute_range(runs: Sequence[ScalingRun]) -> tuple[float, float]:
     """Smallest and largest compute."""
     found = column(runs, "C")
     return float(found.min()), float(found.max())

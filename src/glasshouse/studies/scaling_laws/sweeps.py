@@ -17,6 +17,7 @@ from glasshouse.scaling import (
     SweepPlan,
     Trial,
     TrialRecord,
+    read_plan,
     run_sweep,
     sound_runs,
     sweep_runs,
@@ -155,13 +156,17 @@ def sweep_all(config: LawsConfig, *, seed: int, workspace: Path, progress: Progr
     named = {one.name: one for one in constant}
     part_of = {(p.batch, p.steps): p.tokens for p in _parts(config)}
     parts, batches = {}, {}
+    left = {one.name: one for one in steadies.excluded}
     for run in steadies.runs:
         trial = named[run.name]
-        key = (trial.batch, trial.steps)
-        if key in part_of:
-            parts[trial.shape.params, part_of[key]] = stopped_early(run)
-        else:
+        if (trial.batch, trial.steps) not in part_of:
             batches[trial.shape.params, trial.batch] = run
+    for record in finished(folder / "constant").values():
+        trial = record.trial
+        part = part_of.get((trial.batch, trial.steps))
+        if part is not None and (early := stopped_early(record, read_plan(folder / "constant"))):
+            parts[trial.shape.params, part] = early
+            left.pop(trial.name, None)
     return Swept(
         config=config,
         seed=seed,
@@ -179,7 +184,7 @@ def sweep_all(config: LawsConfig, *, seed: int, workspace: Path, progress: Progr
         chain=chain_runs.runs,
         true_loss=chain.true_loss(),
         foretold=kept,
-        left_out=(*cosine.excluded, *steadies.excluded, *chain_runs.excluded),
+        left_out=(*cosine.excluded, *left.values(), *chain_runs.excluded),
         seconds=sum(
             record.seconds
             for part in ("small", "large", "constant", "chain")
@@ -216,10 +221,16 @@ def settled(runs: Sequence[ScalingRun], config: LawsConfig) -> list[ScalingRun]:
     return [run for run in runs if run.steps is not None and run.steps >= config.main.settled]
 
 
-def stopped_early(run: ScalingRun) -> ScalingRun:
-    """The run as it was where its held-out loss was lowest."""
-    best = min(run.curve, key=lambda point: point.loss, default=None)
-    return run if best is None else replace(run, loss=best.loss)
+def stopped_early(record: TrialRecord, plan: SweepPlan) -> ScalingRun | None:
+    """The run as it was where its held-out loss was lowest; None if it lost its numbers on the way.
+
+    A small part that is read long enough leaves a model worse than guessing. That counts as a
+    failure where the end of a run counts, and here it does not.
+    """
+    if not record.curve or record.curve[-1].tokens < record.trial.tokens:
+        return None
+    best = min(record.curve, key=lambda point: point.loss)
+    return replace(replace(record, failure="").as_run(plan), loss=best.loss)
 
 
 def _trial(
