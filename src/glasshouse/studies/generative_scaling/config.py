@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from glasshouse.corpora import Domain, Field, LabelledField, MarkovChain
 from glasshouse.errors import InputError
@@ -10,12 +11,17 @@ from glasshouse.scaling import Shape, SweepPlan, Trial
 _SEEDS = 100
 """Trials' seeds of one seed of the study."""
 
+Reading = Literal["blanks", "no blanks", "image first"]
+"""Label, sometimes a blank, then image; the label always; or the image and then its label."""
+READINGS: tuple[Reading, ...] = ("blanks", "no blanks", "image first")
+"""All of them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelConfig:
     """Images with a label, for what each says of the other."""
 
-    side: int = 5
+    side: int = 4
     """Pixels of a row and of a column."""
     labels: int = 4
     """How many there are."""
@@ -23,46 +29,50 @@ class LabelConfig:
     """Spread of each label's own process, in nats: how much a label says."""
     blank: float = 0.5
     """Share of images whose label is left blank, where models are to read both ways."""
-    steps: int = 600
+    steps: int = 300
     """Optimizer steps."""
 
-    def domain(self, seed: int, *, blank: float) -> LabelledField:
-        """The pairs of a seed."""
-        process = Field(side=self.side, levels=6, habit=self.habit, seed=seed)
-        return LabelledField(field=process, labels=self.labels, blank=blank)
+    def domain(self, seed: int, reading: Reading = "no blanks") -> LabelledField:
+        """The pairs of a seed, as models of a kind read them."""
+        return LabelledField(
+            field=Field(side=self.side, levels=6, habit=self.habit, seed=seed),
+            labels=self.labels,
+            order="image-first" if reading == "image first" else "label-first",
+            blank=self.blank if reading == "blanks" else 0.0,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerativeConfig:
     """The whole study."""
 
-    widths: tuple[int, ...] = (8, 12, 16, 24, 32)
+    widths: tuple[int, ...] = (4, 8, 12, 16, 24)
     """Widths of the models, rising; N counts the blocks' matrices, 12·L·d²."""
     layers: int = 2
     """Blocks."""
-    steps: tuple[int, ...] = (150, 300, 600)
+    steps: tuple[int, ...] = (100, 200, 400)
     """Optimizer steps, rising: each run has a cosine of its own, so that its last loss counts."""
     batch: int = 32
     """Sequences a step."""
     seeds: int = 2
     """Runs of each size and length."""
-    lr: float = 1e-2
+    lr: float = 2e-2
     """Peak learning rate at the smallest width; μP carries it to others."""
-    symbols: int = 12
+    symbols: int = 24
     """Of the chain."""
-    sequence: int = 40
+    sequence: int = 24
     """Symbols of a sequence of it."""
-    sides: tuple[int, ...] = (4, 6, 8)
+    sides: tuple[int, ...] = (3, 6)
     """Pixels of a row of the images, rising."""
     levels: int = 8
     """Grey values."""
     labelled: LabelConfig = field(default_factory=LabelConfig)
     """Images with a label."""
-    held_out: int = 512
+    held_out: int = 1_024
     """Sequences that losses are measured on."""
     entropy_draws: int = 8_000
     """Sequences that an entropy is measured on, where it is not computed."""
-    draws: int = 300
+    draws: int = 100
     """Resamples of every interval."""
 
     def __post_init__(self) -> None:
@@ -76,7 +86,7 @@ class GenerativeConfig:
             raise InputError(f"seeds={self.seeds} must lie between 2 and {_SEEDS - 1}")
         if min(self.held_out, self.entropy_draws, self.labelled.steps) < 20 or self.draws < 20:
             raise InputError("held_out, entropy_draws, labelled.steps and draws: 20 at least")
-        for domain in (*self.domains(0).values(), self.labelled.domain(0, blank=0.0)):
+        for domain in (*self.domains(0).values(), self.labelled.domain(0)):
             for width in self.widths:
                 _ = self.shape(domain, width)  # which refuses the rest
 
@@ -109,8 +119,8 @@ class GenerativeConfig:
         return self.planned(domain, self.steps, seed, self.seeds)
 
     def label_plan(self, seed: int) -> SweepPlan:
-        """The runs on images with labels, of one arm."""
-        domain = self.labelled.domain(seed, blank=0.0)
+        """The runs on images with labels, of one reading."""
+        domain = self.labelled.domain(seed)
         return self.planned(domain, (self.labelled.steps,), seed, self.seeds)
 
     def planned(self, domain: Domain, steps: tuple[int, ...], seed: int, seeds: int) -> SweepPlan:
@@ -151,4 +161,5 @@ def paper() -> GenerativeConfig:
         labelled=LabelConfig(side=16, labels=64, steps=32_000),
         held_out=4_096,
         entropy_draws=100_000,
+        draws=300,
     )

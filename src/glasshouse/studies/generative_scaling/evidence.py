@@ -17,6 +17,7 @@ from glasshouse.studies.generative_scaling.claims import (
     AGREE,
     ALLOCATION,
     BLANKS,
+    BOTH,
     COARSER,
     CONSTANT,
     INFORMATION,
@@ -46,6 +47,7 @@ def results(seen: Seen, fits: Sequence[DomainFits]) -> tuple[ClaimResult, ...]:
         _single(seen),
         _information(seen),
         _blanks(seen),
+        _both(seen),
     )
 
 
@@ -208,11 +210,11 @@ def _single(seen: Seen) -> ClaimResult:
 
 
 def _information(seen: Seen) -> ClaimResult:
-    told = seen.told(with_blanks=True)
+    told = seen.told("blanks")
     means = told.mean(axis=1)
     growth = float(means[-1] - means[0]) / seen.information
     noise = float(np.sqrt(told.var(axis=1, ddof=1).mean() * 2 / told.shape[1])) / seen.information
-    dealt = [one.dealt for one in seen.labelled if one.with_blanks]
+    dealt = [one.dealt for one in seen.labelled if one.reading == "blanks"]
     most = seen.information + 4 * seen.information_error
     gate = None
     if means.max() > most:
@@ -235,7 +237,7 @@ def _information(seen: Seen) -> ClaimResult:
 
 
 def _blanks(seen: Seen) -> ClaimResult:
-    learned, never = (seen.told(with_blanks=flag)[-1] for flag in (True, False))
+    learned, never = (seen.told(name)[-1] for name in ("blanks", "no blanks"))
     value = float(never.mean() / learned.mean())
     spread = float(
         np.sqrt(
@@ -250,6 +252,29 @@ def _blanks(seen: Seen) -> ClaimResult:
             interval=(value * (1 - 2 * spread), value * (1 + 2 * spread)),
             text=f"{value:.2f} times: {never.mean():.3f} against {learned.mean():.3f} nats an "
             f"image; the truth is {seen.information:.3f}",
+        ),
+    )
+
+
+def _both(seen: Seen) -> ClaimResult:
+    first, last = (seen.told(name)[-1] for name in ("blanks", "image first"))
+    value = float(abs(first.mean() - last.mean())) / seen.information
+    spread = 2 * float(np.sqrt(first.var(ddof=1) / len(first) + last.var(ddof=1) / len(last)))
+    noise = spread / seen.information
+    own = [one for one in seen.labelled if one.reading == "image first"]
+    dealt = float(np.mean([one.dealt for one in own]))
+    return ClaimResult(
+        claim=BOTH,
+        evidence=Evidence(
+            measured=value,
+            interval=(max(0.0, value - noise), value + noise),
+            text=f"{first.mean():.3f} nats of the image from its label, {last.mean():.3f} of the "
+            f"label from its image; the truth is {seen.information:.3f}",
+            control=judge_control(
+                BOTH,
+                abs(float(first.mean()) - dealt) / seen.information,
+                text="labels named after another's image",
+            ),
         ),
     )
 

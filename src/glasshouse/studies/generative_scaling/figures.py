@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
+from glasshouse.studies.generative_scaling.config import READINGS
 from glasshouse.studies.generative_scaling.fits import TENTHS, DomainFits, lacks_by_size, tenth
 from glasshouse.studies.generative_scaling.seen import Seen
 
@@ -64,8 +65,9 @@ def labels(seen: Seen) -> Drawing:
     """Nats that models make of labels, beside what there is."""
     figure, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
     sizes = sorted({one.params for one in seen.labelled})
-    for number, (flag, label) in enumerate(((True, "blanks were read"), (False, "never"))):
-        told = seen.told(with_blanks=flag)
+    named = {"blanks": "label first, blanks were read", "no blanks": "label first, never a blank"}
+    for number, reading in enumerate(READINGS):
+        told, label = seen.told(reading), named.get(reading, reading)
         axis.plot(sizes, told.mean(axis=1), "-", color=f"C{number}", label=label)
         axis.plot(sizes, told, "o", color=f"C{number}", markersize=4)
     axis.axhline(seen.information, color="black", linewidth=1, label="true information")

@@ -1,6 +1,8 @@
 """Train all sizes on all domains; what a domain came to is one file in the workspace."""
 
 import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from glasshouse.models import Transformer
 from glasshouse.scaling import Trial, TrialRecord
 from glasshouse.scaling.plans import populations
 from glasshouse.scaling.training import train_trials
-from glasshouse.studies.generative_scaling.config import GenerativeConfig
+from glasshouse.studies.generative_scaling.config import READINGS, GenerativeConfig, Reading
 from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
 from glasshouse.studies.study import Progress
 from glasshouse.training import domain_batches
@@ -26,8 +28,11 @@ from glasshouse.world.streams import stream
 NAME = "generative-scaling"
 _ROWS = 128
 """Sequences of one forward pass."""
-_TEST = 1_000_003
-"""Added to a seed, names what is held out."""
+_MOMENTS = 2
+"""Times of measuring."""
+
+type Inform = Callable[[Transformer, LabelledField, Drawn], tuple[float, float]]
+"""What a network makes of own and of dealt labels."""
 
 
 def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: Progress) -> Seen:
@@ -50,7 +55,7 @@ def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: 
     if not path.is_file():
         write_atomically(path, msgspec.json.encode(_labelled(config, seed=seed)))
     labelled = msgspec.json.decode(path.read_bytes(), type=list[Labelled])
-    truth = config.labelled.domain(seed, blank=0.0).mutual_information(
+    truth = config.labelled.domain(seed).mutual_information(
         count=config.entropy_draws, rng=stream(seed, NAME, "information")
     )
     return Seen(
@@ -86,7 +91,10 @@ def _grown(config: GenerativeConfig, name: str, domain: Domain, *, seed: int) ->
     records: list[TrialRecord] = []
     for some in populations(plan.trials, largest=32):
         sources = [domain_batches(domain, seed=trial.seed) for trial in some]
-        records += train_trials(plan, some, sources, _batch(drawn), trained=trained)
+        # Only the last loss counts, and measuring is what short runs would mostly do.
+        records += train_trials(
+            plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained
+        )
     return DomainRuns(
         name=name,
         entropy=entropy.nats,
@@ -98,20 +106,28 @@ def _grown(config: GenerativeConfig, name: str, domain: Domain, *, seed: int) ->
 
 
 def _labelled(config: GenerativeConfig, *, seed: int) -> list[Labelled]:
-    """Runs that read some blanks, and runs that read none."""
+    """Runs of every reading of images with labels, all measured on the same pairs."""
     plan = config.label_plan(seed)
-    shown = config.labelled.domain(seed, blank=0.0)
-    drawn = shown.draw(config.held_out, stream(seed, NAME, "held out", "labelled"))
     found = []
-    for blank in (config.labelled.blank, 0.0):
-        domain = config.labelled.domain(seed, blank=blank)
+    for reading in READINGS:
+        domain = config.labelled.domain(seed, reading)
+        shown = replace(domain, blank=0.0)
+        drawn = shown.draw(config.held_out, stream(seed, NAME, "held out", "labelled"))
+        inform = image_information if reading == "image first" else label_information
 
-        def trained(trial: Trial, network: Transformer, blank: float = blank) -> None:
-            information, dealt = label_information(network, shown, drawn)
+        def trained(
+            trial: Trial,
+            network: Transformer,
+            reading: Reading = reading,
+            shown: LabelledField = shown,
+            drawn: Drawn = drawn,
+            inform: Inform = inform,
+        ) -> None:
+            information, dealt = inform(network, shown, drawn)
             found.append(
                 Labelled(
                     params=trial.shape.params,
-                    with_blanks=blank > 0,
+                    reading=reading,
                     seed=trial.seed,
                     information=information,
                     dealt=dealt,
@@ -120,7 +136,7 @@ def _labelled(config: GenerativeConfig, *, seed: int) -> list[Labelled]:
 
         for some in populations(plan.trials, largest=32):
             sources = [_all_counted(domain, trial.seed) for trial in some]
-            train_trials(plan, some, sources, _batch(drawn), moments=2, trained=trained)
+            train_trials(plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained)
     return found
 
 
@@ -140,6 +156,24 @@ def label_information(
     dealt[:, 1] = own[:, 1].roll(1)
     losses = [token_losses(network, ids)[:, 1:].sum(axis=1) for ids in (own, blank, dealt)]
     return float((losses[1] - losses[0]).mean()), float((losses[1] - losses[2]).mean())
+
+
+def image_information(
+    network: Transformer, domain: LabelledField, drawn: Drawn
+) -> tuple[float, float]:
+    """Nats that a network makes of an image when it names its label, and when it names another's.
+
+    Args:
+        network: Reads image and label.
+        domain: What was drawn.
+        drawn: Images with their labels last.
+    """
+    own = torch.from_numpy(drawn.ids)
+    dealt = own.clone()
+    dealt[:, -1] = own[:, -1].roll(1)
+    losses = [token_losses(network, ids)[:, -1].mean() for ids in (own, dealt)]
+    unread = math.log(domain.labels)
+    return unread - float(losses[0]), unread - float(losses[1])
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glasshouse.scaling import ScalingRun, TrialRecord
-from glasshouse.studies.generative_scaling.config import GenerativeConfig
+from glasshouse.studies.generative_scaling.config import GenerativeConfig, Reading
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +34,13 @@ class Labelled:
 
     params: int
     """Its size."""
-    with_blanks: bool
-    """Whether it had read blanks."""
+    reading: Reading
+    """Which of both it read first, and whether it had read blanks."""
     seed: int
     """Which run."""
     information: float
-    """Loss with a blank less loss with the label."""
+    """Loss of the image with a blank less that with the label; or, where the image is read first,
+    the entropy of labels less the loss of the label."""
     dealt: float
     """The same with the label of another image."""
 
@@ -70,15 +71,15 @@ class Seen:
         """Those of the greatest length."""
         return [run for run in self.runs(domain) if run.steps == self.config.steps[-1]]
 
-    def told(self, *, with_blanks: bool) -> Float64[np.ndarray, "size run"]:
-        """Information by size and run, of one arm."""
+    def told(self, reading: Reading) -> Float64[np.ndarray, "size run"]:
+        """Information by size and run, of one reading."""
         sizes = sorted({one.params for one in self.labelled})
         return np.array(
             [
                 [
                     one.information
                     for one in self.labelled
-                    if one.params == params and one.with_blanks == with_blanks
+                    if one.params == params and one.reading == reading
                 ]
                 for params in sizes
             ]

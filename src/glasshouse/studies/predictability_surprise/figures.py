@@ -83,8 +83,8 @@ def replicas(seen: Seen) -> Drawing:
     curve = seen.sums
     dots(axis, curve.params, curve.values["exact_match"], "C0", "one model")
     axis.plot(curve.params, curve.mean("exact_match"), "-", color="C1", label="mean")
-    axis.set(xscale="log", xlabel=SIZE, ylabel="sums right as a whole", ylim=(-0.05, 1.05))
-    axis.legend(fontsize=8, loc="upper left")
+    axis.set(xscale="log", xlabel=SIZE, ylabel="sums right as a whole", ylim=(-0.05, 1.25))
+    axis.legend(fontsize=8, loc="upper left", ncols=2)
     return figure
 
 

@@ -61,16 +61,17 @@ def claim(chain: Chain) -> ClaimResult:
     if chain.fit is None:
         return untested(ENTROPY, chain.why_not or "no form with a constant could be fitted")
     constant = chain.fit.estimates["E"]
+    unknown = why_no_constant(chain.fit)
+    if unknown:
+        return untested(ENTROPY, f"the runs show no constant: {unknown}")
     low, high = (end / chain.entropy for end in (constant.low, constant.high))
     lowest = float(np.min(column(chain.runs, "loss")))
-    unknown = why_no_constant(chain.fit)
     return judged(
         ENTROPY,
         abs(constant.value / chain.entropy - 1),
         distance_interval(low, high, 1.0),
         text=f"E {constant} where the entropy is {chain.entropy:.4f} nats a symbol; alpha "
-        f"{chain.fit.estimates['alpha']}"
-        + (f"; by the rules of this house not to be named: {unknown}" if unknown else ""),
+        f"{chain.fit.estimates['alpha']}",
         control=judge_control(
             ENTROPY, abs(lowest / chain.entropy - 1), text="the lowest loss of any model"
         ),

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from glasshouse.scaling import Comparison, ScalingRun, column
 from glasshouse.studies.scaling_laws.seen import Seen
@@ -121,6 +121,7 @@ def _plain_ticks(axis: Axes, losses: np.ndarray) -> None:
     ticks = np.round(np.geomspace(losses.min(), losses.max(), 5), 2)
     axis.set_yticks(ticks, [f"{tick:.2f}" for tick in ticks])
     axis.yaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_minor_formatter(NullFormatter())  # within two decades they run into each other
 
 
 def _shapes(seen: Seen) -> Section:
@@ -186,7 +187,8 @@ def _draw_counting(seen: Seen) -> Drawing:
             )
         axis.set(xscale="log", yscale="log", xlabel=f"parameters {name}")
     axes[0].set_ylabel("loss (nats a character)")
-    _plain_ticks(axes[0], loss)
+    for axis in axes:
+        _plain_ticks(axis, loss)
     return figure
 
 
