@@ -31,7 +31,7 @@ _ROWS = 128
 _MOMENTS = 2
 """Times of measuring."""
 
-type Inform = Callable[[Transformer, LabelledField, Drawn], tuple[float, float]]
+Inform = Callable[[Transformer, LabelledField, Drawn], tuple[float, float]]
 """What a network makes of own and of dealt labels."""
 
 
