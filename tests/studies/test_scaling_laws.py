@@ -61,7 +61,7 @@ from glasshouse.studies.scaling_laws.foretelling import Foretold, foretell
 from glasshouse.studies.scaling_laws.frontier import counted_allocation, end_curves
 from glasshouse.studies.scaling_laws.parts import falling_r2, scatter_around_curve
 from glasshouse.studies.scaling_laws.sizes import scatter_around_line, with_embeddings
-from glasshouse.studies.scaling_laws.sweeps import seed_noise, staged, stopped_early
+from glasshouse.studies.scaling_laws.sweeps import seed_noise, staged, stopped_early, sweep_all
 from glasshouse.studies.scaling_laws.texts import encode, make_corpus
 from glasshouse.studies.scaling_laws.work import ChainWork, Part, TextWork, first_tokens, loss_on
 from glasshouse.studies.study import Figure, no_progress
@@ -231,15 +231,18 @@ class TestWholeRun:
         assert kept.num_runs == len(small_ones)
 
     def test_goes_on_where_it_stopped(self, config, findings, workspace, monkeypatch):
-        """What is there is not trained again, and says the same."""
+        """What is there is not trained again, and the forecast is the one that was kept."""
 
         def refuse(*args, **options):
             raise AssertionError("nothing was left to train")
 
         monkeypatch.setattr(TextWork, "__call__", refuse)
         monkeypatch.setattr(ChainWork, "__call__", refuse)
-        again = STUDY.run(config, seed=0, progress=no_progress, workspace=workspace)
-        assert [one.as_json() for one in again.claims] == [one.as_json() for one in findings.claims]
+        again = sweep_all(config, seed=0, workspace=workspace, progress=no_progress)
+        (path,) = workspace.rglob("forecast.json")
+        assert again.foretold == msgspec.json.decode(path.read_bytes(), type=Foretold)
+        assert len(again.main) == len([trial for stage in staged(config, 0) for trial in stage])
+        assert not again.left_out
 
     def test_refuses_a_forecast_made_afterwards(self, config, findings, workspace):
         """A forecast that is gone cannot be made up for once its runs have begun."""
