@@ -8,11 +8,23 @@ import numpy as np
 import pytest
 
 from glasshouse.errors import InputError
-from glasshouse.studies.predictability_surprise import STUDY, PredictabilityConfig, paper, small
+from glasshouse.studies.predictability_surprise import (
+    STUDY,
+    PredictabilityConfig,
+    evidence,
+    paper,
+    small,
+)
 from glasshouse.studies.predictability_surprise.claims import CLAIMS
 from glasshouse.studies.predictability_surprise.config import AskConfig, FamilyConfig
-from glasshouse.studies.predictability_surprise.evidence import resampled
+from glasshouse.studies.predictability_surprise.evidence import (
+    dealt,
+    least_surprise,
+    resampled,
+    why_not_learned,
+)
 from glasshouse.studies.predictability_surprise.records import BIASED, Records
+from glasshouse.studies.predictability_surprise.seen import Curve
 from glasshouse.studies.predictability_surprise.texts import Echo
 from glasshouse.studies.study import Figure, no_progress
 
@@ -28,6 +40,13 @@ TINY = PredictabilityConfig(
     keys=4,
     digits=1,
 )
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals as wide as they may be: no test here asks for their ends."""
+    monkeypatch.setattr(evidence, "_DRAWS", 40)
+    monkeypatch.setattr(evidence, "_DEALT", 20)
 
 
 class TestTexts:
@@ -92,6 +111,32 @@ class TestResampled:
         """Doubt is no evidence."""
         found = resampled(lambda one: float("nan"), np.ones((3, 2)), rng=np.random.default_rng(0))
         assert np.isnan(found).all()
+
+
+class TestAgainstLuck:
+    def test_sees_no_jump_where_only_single_models_add(self):
+        """A middle size with a lucky model does not make a skill that comes with size."""
+        lottery = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
+        skill = np.array([[0.0, 0.1], [0.0, 0.1], [0.9, 1.0], [1.0, 1.0]])
+        curves = [
+            Curve(params=np.array([1, 2, 4, 8]), values={"exact_match": table}, length=1)
+            for table in (lottery[[0, 1, 3, 2]], skill)
+        ]
+        luck, learned = (why_not_learned(curve, "addition") for curve in curves)
+        assert luck is not None
+        assert "does not come with size" in luck
+        assert learned is None
+
+    def test_dealing_models_to_sizes_keeps_luck_and_undoes_size(self):
+        """A lottery is as surprising as before, a climb with size no longer rises."""
+        params = 100 * 4 ** np.arange(6)
+        rng = np.random.default_rng(0)
+        lottery = (np.arange(18).reshape(6, 3) % 7 == 3).astype(float)
+        luck = dealt(lambda means: least_surprise(params, means), lottery, rng=rng)
+        assert luck > 0.3
+        climb = np.repeat(np.linspace(0, 1, 6)[:, None], 3, axis=1)
+        rise = dealt(lambda means: float(means[-1] - means[0]), climb, rng=rng)
+        assert abs(rise) < 0.2
 
 
 class TestStudy:
