@@ -236,7 +236,7 @@ _CARDS = (
         summary="What does it cost to read a part of the data again and again, when is it worst, "
         "and do the heads that copy suffer most?",
         presets={
-            "small": "one CPU core, about 6 minutes",
+            "small": "one CPU core, about 10 minutes",
             "paper": "many CPU cores, a day",
         },
         where="glasshouse.studies.repeated_data:STUDY",
