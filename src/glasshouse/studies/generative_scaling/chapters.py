@@ -24,7 +24,8 @@ def chapters(seen: Seen, fits: Sequence[DomainFits]) -> tuple[Section, ...]:
                     name="losses",
                     title="Loss over size",
                     caption=f"Runs of {config.steps[-1]} steps, a dot each, with laws fitted to "
-                    "them; the black line is the entropy, which no fit has seen.",
+                    "them; the black line is what the best possible reader loses on the same "
+                    "sequences, which no fit has seen.",
                     draw=partial(figures.losses, seen, fits),
                 ),
                 _table(fits),
@@ -35,9 +36,9 @@ def chapters(seen: Seen, fits: Sequence[DomainFits]) -> tuple[Section, ...]:
             items=(
                 Figure(
                     name="reducible",
-                    title="Beyond the entropy",
-                    caption="Left: loss less the true entropy. Right: the same of single images, "
-                    "by how much they cost the best possible reader.",
+                    title="Beyond the best possible reader",
+                    caption="Left: loss less what the same held-out sequences cost the best "
+                    "possible reader. Right: the same of single images, by that cost.",
                     draw=partial(figures.reducible, seen, fits),
                 ),
             ),
@@ -70,6 +71,7 @@ def _table(fits: Sequence[DomainFits]) -> Table:
             (
                 fit.domain.name,
                 f"{fit.domain.entropy:.4f} ± {fit.domain.entropy_error:.4f}",
+                round(fit.domain.best_loss, 4),
                 constant,
                 compute,
                 str(of_size["alpha"]),
@@ -82,6 +84,7 @@ def _table(fits: Sequence[DomainFits]) -> Table:
         columns=(
             "domain",
             "entropy, nats a token",
+            "on what is held out",
             "E of L(N)",
             "E of L(C)",
             "alpha of L(N)",

@@ -62,13 +62,13 @@ def _constant(fits: Sequence[DomainFits]) -> ClaimResult:
     worst = max(shown, key=lambda one: one.off[0])
     value, low, high = worst.off
     others = [
-        abs(one.by_size.estimates["E"].value / other.domain.entropy - 1)
+        abs(one.by_size.estimates["E"].value / other.domain.best_loss - 1)
         for one in shown
         for other in fits
         if other is not one
     ]
     said = "; ".join(
-        f"{one.domain.name} {one.by_size.estimates['E'].value:.3f} for {one.domain.entropy:.3f}"
+        f"{one.domain.name} {one.by_size.estimates['E'].value:.3f} for {one.domain.best_loss:.3f}"
         for one in shown
     )
     hidden = ", ".join(one.domain.name for one in fits if one.no_constant)

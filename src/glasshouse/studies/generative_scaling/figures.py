@@ -14,7 +14,7 @@ SIZE = "N, weights of the blocks"
 
 
 def losses(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
-    """Loss over size with both laws, a panel a domain, the entropy below."""
+    """Loss over size with both laws, a panel a domain, the best possible reader below."""
     figure, axes = plt.subplots(
         1, len(fits), figsize=(2.6 * len(fits), 3.1), layout="constrained", squeeze=False
     )
@@ -25,7 +25,7 @@ def losses(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
         line = np.geomspace(params.min() / 1.5, params.max() * 4, 60)
         axis.plot(line, fit.by_size.loss({"N": line}), color="C0", label="with constant")
         axis.plot(line, fit.pure.loss({"N": line}), "--", color="C1", label="without")
-        axis.axhline(fit.domain.entropy, color="black", linewidth=1, label="entropy")
+        axis.axhline(fit.domain.best_loss, color="black", linewidth=1, label="best reader")
         axis.set(title=fit.domain.name, xscale="log", xlabel=SIZE)
     axes[0][0].set_ylabel("nats a token")
     axes[0][0].legend(fontsize=7)
@@ -33,13 +33,13 @@ def losses(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
 
 
 def reducible(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
-    """What is left to lose beyond the true entropy: of domains, and of tenths of images."""
+    """What is left to lose beyond the best possible reader: of domains, of tenths of images."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for number, fit in enumerate(fits):
         runs = seen.longest(fit.domain)
         axes[0].plot(
             [run.params for run in runs],
-            [run.loss - fit.domain.entropy for run in runs],
+            [run.loss - fit.domain.best_loss for run in runs],
             "o",
             color=f"C{number}",
             markersize=4,
@@ -51,7 +51,7 @@ def reducible(seen: Seen, fits: Sequence[DomainFits]) -> Drawing:
     for number, (name, ends) in enumerate(TENTHS.items()):
         means = lacks[:, tenth(order, *ends)].mean(axis=1)
         axes[1].plot(params, means, "o-", color=f"C{number}", markersize=4, label=f"{name} tenth")
-    axes[0].set(ylabel="nats a token beyond the entropy")
+    axes[0].set(ylabel="nats a token beyond the best reader")
     axes[1].set(title=domain.name)
     for axis in axes:
         axis.set(xscale="log", yscale="log", xlabel=SIZE)

@@ -47,8 +47,9 @@ class DomainFits:
 
     @property
     def off(self) -> tuple[float, float, float]:
-        """How far the constant lies from the entropy, as a share of it: value, low and high."""
-        return _apart(self.by_size.estimates["E"], self.domain.entropy)
+        """How far the constant lies from the entropy of what is held out, as a share of it: value,
+        low and high."""
+        return _apart(self.by_size.estimates["E"], self.domain.best_loss)
 
     @property
     def pure_misses(self) -> float:

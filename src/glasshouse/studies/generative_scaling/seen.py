@@ -27,6 +27,12 @@ class DomainRuns:
     costs: tuple[float, ...]
     """Nats a token that each held-out sequence costs the best possible reader."""
 
+    @property
+    def best_loss(self) -> float:
+        """Nats a token that the best possible reader loses on the held-out sequences: the entropy,
+        but for which sequences were drawn. A thousand images differ from it by up to 2 %."""
+        return float(np.mean(self.costs))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
