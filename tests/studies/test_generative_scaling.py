@@ -67,7 +67,7 @@ def planted(*, raw: float = 2.0, seed: int = 0) -> Seen:
                 entropy_error=0.0,
                 records=tuple(records),
                 lacks=lacks,
-                costs=tuple(rng.random(config.held_out).tolist()),
+                costs=tuple((entropy * np.linspace(0.5, 1.5, config.held_out)).tolist()),
             )
         )
     labelled = [
@@ -126,7 +126,10 @@ class TestVerdicts:
     def test_sees_that_a_constant_is_no_entropy(self, fits: tuple[DomainFits, ...]):
         """Losses that go down to something else, and estimates that need no blanks."""
         lower = [
-            replace(fit, domain=replace(fit.domain, entropy=fit.domain.entropy / 1.2))
+            replace(
+                fit,
+                domain=replace(fit.domain, costs=tuple(cost / 1.2 for cost in fit.domain.costs)),
+            )
             for fit in fits
         ]
         found = judged(planted(raw=1.0), lower)

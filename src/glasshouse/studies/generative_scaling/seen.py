@@ -30,7 +30,7 @@ class DomainRuns:
     @property
     def best_loss(self) -> float:
         """Nats a token that the best possible reader loses on the held-out sequences: the entropy,
-        but for which sequences were drawn. A thousand images differ from it by up to 2 %."""
+        but for which sequences were drawn. A thousand images may differ from it by 2 %."""
         return float(np.mean(self.costs))
 
 
