@@ -256,6 +256,21 @@ _CARDS = (
         },
         where="glasshouse.studies.transfer_scaling:STUDY",
     ),
+    StudyCard(
+        name="few-shot",
+        title="Language models are few-shot learners",
+        paper=Paper(
+            citation='Brown et al. 2020, "Language Models are Few-Shot Learners"',
+            arxiv="2005.14165",
+        ),
+        summary="What do examples in front of a question add, does that grow with the model, and "
+        "does a search for questions that were trained on find those that were planted?",
+        presets={
+            "small": "one CPU core, about 6 minutes",
+            "paper": "many CPU cores, a day",
+        },
+        where="glasshouse.studies.few_shot:STUDY",
+    ),
 )
 
 STUDIES: dict[str, StudyCard] = {card.name: card for card in _CARDS}
