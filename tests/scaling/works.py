@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,4 +47,17 @@ class KilledOnce(Formula):
         if trials[0].shape.d_model == self.width and (self.always or not mark.exists()):
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        return Formula(self.log)(plan, trials)
+
+
+@dataclass(frozen=True)
+class Sleepy(Formula):
+    """Takes a minute for one width, which is as long as a test may want to do something to it."""
+
+    width: int
+
+    def __call__(self, plan: SweepPlan, trials: Sequence[Trial]) -> list[TrialRecord]:
+        """One record a trial, at once or late."""
+        if trials[0].shape.d_model == self.width:
+            time.sleep(60)
         return Formula(self.log)(plan, trials)
