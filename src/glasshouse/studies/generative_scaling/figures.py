@@ -73,5 +73,5 @@ def labels(seen: Seen) -> Drawing:
     axis.axhline(seen.information, color="black", linewidth=1, label="true information")
     axis.set(xscale="log", xlabel=SIZE, ylabel="nats an image")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
-    axis.legend(fontsize=8)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8)  # dots may lie anywhere
     return figure
