@@ -177,6 +177,12 @@ class TestCatalogue:
             ):
                 world.vocabulary.encode(prompt.text + task.target_delimiter + sample.target)
 
+    def test_makes_every_task_that_it_lists(self):
+        """Without being told how many, whatever there is to ask."""
+        materials = Materials()
+        for name in task_names():
+            assert len(make_task(name, materials).samples) >= 3
+
     def test_names_tasks_after_themselves(self):
         """What is asked for is what results say."""
         materials = Materials(size=Size(num_samples=4, num_shots=2))

@@ -52,10 +52,10 @@ def analogies(relation: str | None = None, size: Size | None = None) -> Task:
 
     Args:
         relation: One of `RELATIONS`; None mixes them all evenly.
-        size: How many.
+        size: How many; None: 200 questions, or fewer of a relation with few pairs.
 
     Raises:
-        InputError: If the relation is unknown.
+        InputError: If the relation is unknown, or has not so many questions.
 
     Source:
         Brown et al. 2020 (2005.14165), section 3.9.3 (SAT analogies, five choices).
@@ -78,8 +78,16 @@ def analogies(relation: str | None = None, size: Size | None = None) -> Task:
         )
 
     title = "analogies" if relation is None else f"analogies_{relation.replace(' ', '_')}"
-    samples, shots = draw_apart(title, draw, size or Size())
+    samples, shots = draw_apart(title, draw, size or _usual(names))
     return Task(name=title, samples=samples, shots=shots, metrics=CHOICES, fewshot_delimiter="\n")
+
+
+def _usual(names: Sequence[str]) -> Size:
+    """The usual number of questions, or fewer where pairs are too few for so many."""
+    different = sum(len(RELATIONS[name]) * (len(RELATIONS[name]) - 1) for name in names)
+    usual = Size()
+    is_enough = different > 1.5 * (usual.num_samples + usual.num_shots)
+    return usual if is_enough else Size(num_samples=different // 2, num_shots=different // 4)
 
 
 def _two(dice: Dice, pairs: Pairs) -> Pairs:

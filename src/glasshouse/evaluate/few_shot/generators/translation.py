@@ -60,7 +60,7 @@ def translation(
 
     way = f"{language}_to_common" if back else f"common_to_{language}"
     name = f"translate_{way}" + ("" if unit == "words" else "_sentences")
-    samples, shots = draw_apart(name, draw, size or Size(num_samples=100, num_shots=50))
+    samples, shots = draw_apart(name, draw, size or Size(num_samples=100, num_shots=40))
     return Task(
         name=name,
         samples=samples,
