@@ -98,9 +98,9 @@ class TestKinds:
 
 
 class TestTexts:
-    def test_tell_the_name_of_half(self):
+    def test_tell_the_name_of_as_many_as_asked(self):
         """And count answers alone, but of sentences and words everything."""
-        documents = write(200, mixture(0.5), LEXICON, rng(), length=65)
+        documents = write(200, mixture(0.5), LEXICON, rng(), length=65, named=0.5)
         texts = texts_of(documents)
         named = [text for text in texts if text.split()[1] != UNNAMED]
         assert 70 < len(named) < 130
@@ -120,7 +120,7 @@ class TestTexts:
         script = syllabic()
         assert len(script.vocabulary) == len(VOCABULARY)
         assert script.spelt("k o l u > k / o .") == "ko lu > k / o ."
-        documents = write(50, words_alone(), LEXICON, rng(), length=65, script=script)
+        documents = write(50, words_alone(), LEXICON, rng(), length=65, named=0.5, script=script)
         text = script.tokenizer().decode(documents.ids[0].tolist())
         assert any(len(word) == 2 for word in text.split())
 

@@ -15,7 +15,7 @@ def chapters(seen: Seen) -> tuple[Section, ...]:
         Section(
             title="What examples add",
             text=f"Models of three sizes read {config.steps * config.rows:,} documents, each of "
-            "examples of one kind; half begin with its name. "
+            f"examples of one kind; {config.named:.0%} begin with its name. "
             f"{config.function_share:.0%} hold examples of one of ten functions of three letters. "
             "A model that never saw such documents would show nothing of this; the paper's models "
             "met them on the web by accident.",

@@ -111,7 +111,7 @@ EXAMPLES_OVER_NAME = Claim(
     no_effect=0.0,
     threshold_text="largest model, hidden functions: four examples without a name over the name "
     "without examples, above 2 points",
-    note="Here the instruction is a name that half of all documents tell.",
+    note="Here the instruction is a name that a part of all documents tell.",
 )
 
 NOVEL = Claim(

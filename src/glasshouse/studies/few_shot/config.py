@@ -4,7 +4,12 @@ import math
 from dataclasses import dataclass
 
 from glasshouse.errors import InputError
-from glasshouse.models.config import AttentionConfig, MlpConfig, TransformerConfig
+from glasshouse.models.config import (
+    AttentionConfig,
+    MlpConfig,
+    PositionConfig,
+    TransformerConfig,
+)
 from glasshouse.studies.few_shot.kinds import VOCABULARY
 
 
@@ -20,12 +25,14 @@ class FewShotStudyConfig:
     """Width of a head."""
     context: int = 64
     """Tokens of a document less one."""
-    steps: int = 2_200
+    steps: int = 1_800
     """Optimizer steps."""
     rows: int = 32
     """Documents a step."""
     function_share: float = 0.65
     """Share of documents whose examples are of a hidden function."""
+    named: float = 0.25
+    """Share of documents that begin with the name of their kind."""
     lr: float = 4e-3
     """Peak learning rate of all sizes; it falls to nothing along a cosine."""
     warmup_steps: int = 50
@@ -56,8 +63,8 @@ class FewShotStudyConfig:
             raise InputError(f"layers={self.layers} must name blocks for each of {self.widths}")
         if self.context < 60:
             raise InputError(f"context={self.context} must be at least 60, or examples do not fit")
-        if not 0 < self.function_share < 1 or not 0 < self.planted < 1:
-            raise InputError("function_share and planted must lie between 0 and 1")
+        if not all(0 < one < 1 for one in (self.function_share, self.named, self.planted)):
+            raise InputError("function_share, named and planted must lie between 0 and 1")
         if self.warmup_steps >= min(self.steps, self.word_steps, self.extra_steps + 1):
             raise InputError(f"warmup_steps={self.warmup_steps} must be below all steps")
         if min(self.rows, self.words, self.unscrambled, self.planted_reads) < 1 or self.lr <= 0:
@@ -86,7 +93,8 @@ class FewShotStudyConfig:
         return math.ceil(self.num_planted / 4)
 
     def architecture(self, width: int) -> TransformerConfig:
-        """The model of a width."""
+        """The model of a width; places are told by distance, for examples are alike wherever they
+        stand."""
         if width % self.d_head:
             raise InputError(f"width {width} must be a multiple of d_head={self.d_head}")
         return TransformerConfig(
@@ -96,6 +104,7 @@ class FewShotStudyConfig:
             d_model=width,
             attention=AttentionConfig(num_heads=width // self.d_head),
             mlp=MlpConfig(d_mlp=4 * width),
+            positions=PositionConfig(kind="rotary"),
             tied=False,
             init_std=1 / math.sqrt(width),
         )

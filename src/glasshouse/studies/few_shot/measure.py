@@ -141,6 +141,7 @@ def _documents(config: FewShotStudyConfig, *, seed: int) -> Documents:
         lexicon,
         stream(seed, NAME, "documents"),
         length=config.context + 1,
+        named=config.named,
     )
 
 
@@ -190,6 +191,7 @@ def _words_alone(
         lexicon,
         stream(seed, NAME, "words alone"),
         length=config.context + 1,
+        named=config.named,
         script=script,
     )
     train(

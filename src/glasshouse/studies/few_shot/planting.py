@@ -1,10 +1,11 @@
 """Questions planted in what one of two models reads, and whether a search by words finds them."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from glasshouse.evaluate.few_shot import FewShotConfig, Outcome, Sample, Task, evaluate
 from glasshouse.evaluate.few_shot.contamination import compare, overlap_with_text
@@ -54,6 +55,7 @@ def plant(
         lexicon,
         stream(seed, NAME, "more documents"),
         length=config.context + 1,
+        named=config.named,
     )
     pairs = pairs_of([task.samples[place] for place in np.flatnonzero(chosen).tolist()])
     pages = planted(pairs, length=config.context + 1, each=_EACH)
@@ -107,5 +109,5 @@ def _mixed_in(
     return Documents(ids=ids, counts=counts)
 
 
-def _ints(values: Iterable[float]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+def _ints(values: ArrayLike) -> tuple[int, ...]:
+    return tuple(np.asarray(values).astype(int).tolist())

@@ -107,9 +107,10 @@ def write(
     rng: np.random.Generator,
     *,
     length: int,
+    named: float,
     script: Script = LETTERWISE,
 ) -> Documents:
-    """Write documents; half of them tell the name of their kind.
+    """Write documents; some tell the name of their kind.
 
     Args:
         count: How many.
@@ -117,6 +118,7 @@ def write(
         lexicon: What is known by heart.
         rng: Draws everything.
         length: Tokens of each, filled up behind.
+        named: Share that begins with the name of its kind.
         script: How words become tokens.
     """
     dice = Dice(rng)
@@ -126,7 +128,7 @@ def write(
     page = _Page(count, length, script)
     for row in range(count):
         kind = dice.pick(families[dice.weighted(names, running)][0])
-        page.fill(row, kind if dice.chance(0.5) else UNNAMED, _forever(drawers[kind], dice), kind)
+        page.fill(row, kind if dice.chance(named) else UNNAMED, _forever(drawers[kind], dice), kind)
     return page.documents()
 
 
