@@ -39,6 +39,19 @@ class TestShardWork:
         assert not together[1].failure
         assert together[2].failure.startswith("diverged")
 
+    def test_tells_what_overfitted_from_what_diverged(self, tmp_path):
+        """Both end worse than guessing; one of them has learned what it trained on."""
+        rng = np.random.default_rng(0)
+        for name, count in (("train", 30), ("held-out", 400)):
+            document = EncodedDocument(ids=rng.integers(0, 8, count), kind="noise", mask=None)
+            write_shards(tmp_path / name, [document])
+        work = ShardWork(train=tmp_path / "train", held_out=tmp_path / "held-out", moments=2)
+        whole = plan(lrs=[3e-2, 1e3])
+        learned, blown = work(whole, whole.trials)
+        assert learned.failure.startswith("overfitted: its held-out loss of ")
+        assert "worse than guessing (2.08), that on what it trained on is 0." in learned.failure
+        assert blown.failure.startswith("diverged")
+
     def test_hands_out_each_network_as_it_ends(self, work):
         """What is asked of a network afterwards is asked of the one that was measured."""
         whole = plan(lrs=[1e-2, 3e-2])

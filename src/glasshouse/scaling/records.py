@@ -1,6 +1,6 @@
 """A sweep on disk: its plan, and one whole file a finished trial.
 
-    sweep.json           the plan
+    sweep.json           the plan, and where the sweep comes from
     trials/NAME.json     TrialRecord
 
 A trial's file appears whole or not at all and bears the trial's name, so that a sweep that was
@@ -8,13 +8,18 @@ killed goes on with what is missing, and nothing is counted twice.
 """
 
 import math
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from glasshouse.errors import InputError
 from glasshouse.files import folder_atomically, write_atomically
+from glasshouse.provenance import source_commit, this_machine, versions
 from glasshouse.scaling.plans import SweepPlan, Trial
 from glasshouse.scaling.runs import CurvePoint, ScalingRun
 
@@ -58,24 +63,50 @@ class _Kept:
 
     format: int
     plan: SweepPlan
+    data: dict[str, Any] = field(default_factory=dict)
+    """What is trained on, as far as it is known."""
+    created: str = ""
+    """When it was made; with it no two sweeps have the same file, so that it names the sweep."""
+    command: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
+    machine: dict[str, Any] = field(default_factory=dict)
 
 
-def open_sweep(folder: Path, plan: SweepPlan) -> None:
+def open_sweep(folder: Path, plan: SweepPlan, *, data: Mapping[str, Any] | None = None) -> None:
     """Make a sweep's folder, or find the same sweep in it.
 
+    Args:
+        folder: Where.
+        plan: What is to be run.
+        data: What it is trained on, as JSON values; None: that is not looked at.
+
     Raises:
-        InputError: If the folder holds something else, or a sweep of another plan.
+        InputError: If the folder holds something else, or a sweep of another plan or other data.
     """
     if (folder / SWEEP).is_file():
-        if read_plan(folder) != plan:
+        kept = _read(folder)
+        if kept.plan != plan:
             raise InputError(f"{folder} holds a sweep of another plan; name another folder")
+        if data is not None and kept.data != msgspec.to_builtins(dict(data)):
+            raise InputError(f"{folder} holds a sweep on other data; name another folder")
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already and is no sweep; name another folder")
     with folder_atomically(folder) as draft:
         (draft / TRIALS).mkdir()
-        kept = msgspec.json.encode(_Kept(format=_FORMAT, plan=plan))
-        (draft / SWEEP).write_bytes(msgspec.json.format(kept, indent=1) + b"\n")
+        kept = _Kept(
+            format=_FORMAT,
+            plan=plan,
+            data=dict(data or {}),
+            created=datetime.now(UTC).isoformat(),
+            command=_command(sys.argv),
+            versions=versions(),
+            commit=source_commit(),
+            machine=asdict(this_machine()),
+        )
+        encoded = msgspec.json.format(msgspec.json.encode(kept), indent=1)
+        (draft / SWEEP).write_bytes(encoded + b"\n")
 
 
 def read_plan(folder: Path) -> SweepPlan:
@@ -84,6 +115,10 @@ def read_plan(folder: Path) -> SweepPlan:
     Raises:
         InputError: If there is none, or it is damaged.
     """
+    return _read(folder).plan
+
+
+def _read(folder: Path) -> _Kept:
     path = folder / SWEEP
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
@@ -93,7 +128,12 @@ def read_plan(folder: Path) -> SweepPlan:
         raise InputError(f"{path} is damaged: {error}") from None
     if kept.format != _FORMAT:
         raise InputError(f"{path} has format {kept.format}; this version reads {_FORMAT}")
-    return kept.plan
+    return kept
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    """The command line, whatever folder the program lies in."""
+    return [Path(words[0]).name, *words[1:]] if words and words[0] else []
 
 
 def keep(folder: Path, record: TrialRecord) -> None:

@@ -5,8 +5,10 @@ costs its population, which is given to another, and a killed sweep costs what w
 """
 
 import multiprocessing
+import os
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -38,8 +40,10 @@ def run_sweep(
     engine: Engine | str = "serial",
     workers: int = 2,
     largest_population: int = 32,
-) -> Iterator[TrialRecord]:
+) -> Generator[TrialRecord, None, None]:
     """Train what is not yet trained of a plan, yielding records as they are kept.
+
+    Closing the generator ends its workers.
 
     Args:
         plan: What to run.
@@ -52,10 +56,7 @@ def run_sweep(
     Raises:
         InputError: If the folder or the engine cannot be used.
     """
-    if engine not in get_args(Engine):
-        raise InputError(f"engine={engine!r} must be one of {', '.join(get_args(Engine))}")
-    if workers < 1:
-        raise InputError(f"workers={workers} must be at least 1")
+    check_engine(engine, workers)
     open_sweep(folder, plan)
     done = finished(folder)
     left = [trial for trial in plan.trials if trial.name not in done]
@@ -74,6 +75,18 @@ def run_sweep(
             yield record
 
 
+def check_engine(engine: str, workers: int) -> None:
+    """Refuse an engine that there is not, or one without workers.
+
+    Raises:
+        InputError: If so.
+    """
+    if engine not in get_args(Engine):
+        raise InputError(f"engine={engine!r} must be one of {', '.join(get_args(Engine))}")
+    if workers < 1:
+        raise InputError(f"workers={workers} must be at least 1")
+
+
 def lost(group: Sequence[Trial], reason: str) -> list[TrialRecord]:
     """Records of a population that no worker could train."""
     return [TrialRecord(trial=trial, failure=reason) for trial in group]
@@ -89,7 +102,9 @@ def _in_processes(
         # once a pool broke, one at a time: so that who breaks it is known, and pays alone
         at_once = 1 if attempts else workers
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(at_once, mp_context=context) as pool:
+        with ProcessPoolExecutor(
+            at_once, mp_context=context, initializer=_end_with_the_sweep
+        ) as pool:
             tasks: dict[Future[list[TrialRecord]], int] = {}
             try:
                 waiting = list(left)
@@ -108,3 +123,15 @@ def _in_processes(
         for place in [one for one in left if attempts[one] >= ATTEMPTS]:
             left.remove(place)
             yield lost(groups[place], f"its worker died ({ATTEMPTS} of {ATTEMPTS} attempts)")
+
+
+def _end_with_the_sweep() -> None:
+    """Have a worker end when the sweep's process does: one that was killed cannot tell it to."""
+    sweep = multiprocessing.parent_process()
+    assert sweep is not None
+
+    def wait_for_the_end() -> None:
+        sweep.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_the_end, name="end-with-the-sweep", daemon=True).start()

@@ -7,6 +7,7 @@ learning rate whatever its scale, so the weight itself moves by the factor times
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ from glasshouse.training.population import (
 
 _HELD_OUT_ROWS = 32
 """Windows of one forward pass when measuring."""
+_NEWEST = 10
+"""Last steps whose mean loss says whether a trial learned what it trained on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +110,7 @@ def train_trials(
     due = _moments(first.steps, moments)
     curves: list[list[CurvePoint]] = [[] for _ in trials]
     strayed = [0] * len(trials)
+    newest: deque[Tensor] = deque(maxlen=_NEWEST)
     tokens = first.batch * first.shape.context
 
     def batch_at(step: int) -> tuple[Tensor, Tensor]:
@@ -117,6 +121,7 @@ def train_trials(
         )
 
     for record in train_population(parameters, loss, batch_at, config, lr_factor=factors):
+        newest.append(record.loss)
         for place, value in enumerate(record.loss.tolist()):
             if not math.isfinite(value) and not strayed[place]:
                 strayed[place] = record.step
@@ -128,14 +133,17 @@ def train_trials(
             trained(trial, network)
     share = (time.perf_counter() - began) / len(trials)
     guess = math.log(first.shape.vocab_size)
+    learned = torch.stack(list(newest)).mean(dim=0).tolist()
     return [
         TrialRecord(
             trial=trial,
             curve=tuple(point for point in curve if math.isfinite(point.loss)),
-            failure=_failure(curve, step, guess),
+            failure=_failure(curve, step, loss_trained_on, guess),
             seconds=share,
         )
-        for trial, curve, step in zip(trials, curves, strayed, strict=True)
+        for trial, curve, step, loss_trained_on in zip(
+            trials, curves, strayed, learned, strict=True
+        )
     ]
 
 
@@ -179,13 +187,15 @@ def _measure(loss, parameters: Parameters, held_out: Batch) -> list[float]:
     def shared(part: Int[Tensor, "batch seq"]) -> Int[Tensor, "replica batch seq"]:
         return part.expand(replicas, *part.shape)
 
-    total = torch.zeros(replicas)
-    rows = len(held_out.inputs)
-    for first in range(0, rows, _HELD_OUT_ROWS):
+    total, counted = torch.zeros(replicas), 0.0
+    for first in range(0, len(held_out.inputs), _HELD_OUT_ROWS):
         some = slice(first, first + _HELD_OUT_ROWS)
-        batch = shared(held_out.inputs[some]), shared(held_out.targets[some])
-        total += loss(parameters, batch) * batch[0].shape[1]
-    return (total / rows).tolist()
+        targets = held_out.targets[some]
+        # targets below 0 are marked as not counting, and the loss is a mean of the others
+        weight = len(targets) * float((targets >= 0).double().mean())
+        total += loss(parameters, (shared(held_out.inputs[some]), shared(targets))) * weight
+        counted += weight
+    return (total / counted).tolist()
 
 
 def _moments(steps: int, count: int) -> set[int]:
@@ -193,12 +203,18 @@ def _moments(steps: int, count: int) -> set[int]:
     return {round(one) for one in np.geomspace(max(1, steps / 64), steps, count)} | {steps}
 
 
-def _failure(curve: Sequence[CurvePoint], strayed: int, guess: float) -> str:
-    """Why a trial's loss does not count; empty if it does."""
+def _failure(
+    curve: Sequence[CurvePoint], strayed: int, loss_trained_on: float, guess: float
+) -> str:
+    """Why a trial's last loss does not count; empty if it does."""
     if strayed:
         return f"diverged: no number at step {strayed}"
-    if not math.isfinite(curve[-1].loss):
+    loss = curve[-1].loss
+    if not math.isfinite(loss):
         return "diverged: its held-out loss is no number"
-    if curve[-1].loss > 1.05 * guess:
-        return f"diverged: a loss of {curve[-1].loss:.3g} is worse than guessing ({guess:.3g})"
-    return ""
+    if loss <= 1.05 * guess:
+        return ""
+    worse = f"its held-out loss of {loss:.3g} is worse than guessing ({guess:.3g})"
+    if loss_trained_on < guess:
+        return f"overfitted: {worse}, that on what it trained on is {loss_trained_on:.3g}"
+    return f"diverged: {worse}"
