@@ -32,7 +32,7 @@ from glasshouse.records import (
     record_type,
 )
 
-VERSION = 1
+VERSION = 2
 
 RECORDS: dict[type[Record], Any] = {
     Run: Run.id,

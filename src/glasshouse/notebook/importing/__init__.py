@@ -5,6 +5,7 @@ run_folder    a run: its record and its curves
 checkpoints   its checkpoints: where, and their hashes
 report        the report of studies: a run and its claims for each
 look          a look: a finding with its page
+sweep         a sweep: its record, and a run for each of its trials
 dictionary    a learned dictionary: a run with its curves and scores
 subjects      what a model is called
 reading       JSON files whose content is not taken for granted
@@ -22,9 +23,12 @@ from glasshouse.notebook.importing.run_folder import (
     run_id_of,
 )
 from glasshouse.notebook.importing.subjects import subject_of
+from glasshouse.notebook.importing.sweep import SweepImport, SweepKeeper, import_sweep, sweep_id
 
 __all__ = [
     "Imported",
+    "SweepImport",
+    "SweepKeeper",
     "checkpoint_id",
     "dictionary_id",
     "ids_of_folder",
@@ -34,6 +38,8 @@ __all__ = [
     "import_path",
     "import_report",
     "import_run",
+    "import_sweep",
     "run_id_of",
     "subject_of",
+    "sweep_id",
 ]

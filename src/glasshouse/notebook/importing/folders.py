@@ -1,4 +1,4 @@
-"""Whatever a folder holds, imported: runs, reports, looks and dictionaries, at any depth."""
+"""Whatever a folder holds, imported: runs, sweeps, reports, looks, dictionaries, at any depth."""
 
 import os
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from glasshouse.notebook.importing.dictionary import import_dictionary
 from glasshouse.notebook.importing.look import RECORD, import_look
 from glasshouse.notebook.importing.report import import_report, report_ids
 from glasshouse.notebook.importing.run_folder import import_run, run_id_of
+from glasshouse.notebook.importing.sweep import RECORD as SWEEP
+from glasshouse.notebook.importing.sweep import import_sweep, sweep_id
 from glasshouse.notebook.notebook import Notebook
 from glasshouse.notebook.types import Run
 
@@ -27,17 +29,19 @@ class Imported:
 
     path: str
     kind: str
-    """run, study or finding."""
+    """run, study, sweep or finding."""
     id: str
     is_new: bool
     new_steps: int = 0
+    new_trials: int = 0
+    """Of a sweep."""
     problem: str | None = None
     """Why it could not be imported."""
 
     @property
     def changed(self) -> bool:
         """Whether the notebook knows more than before."""
-        return self.problem is None and (self.is_new or self.new_steps > 0)
+        return self.problem is None and (self.is_new or self.new_steps + self.new_trials > 0)
 
 
 def import_path(notebook: Notebook, path: Path) -> Iterator[Imported]:
@@ -58,7 +62,8 @@ def import_path(notebook: Notebook, path: Path) -> Iterator[Imported]:
     found = list(_folders(path))
     if not found:
         raise RunError(
-            f"{path} holds no run, no report, no look and no dictionary: there is no run.json in it"
+            f"{path} holds no run, no report, no look, no sweep and no dictionary: there is no "
+            "run.json in it"
         )
     reports: dict[Path, list[Run]] = {}
     for folder in found:
@@ -74,8 +79,8 @@ def ids_of_folder(folder: Path) -> list[str]:
     """The ids of what a run's or a report's folder is in the notebook."""
     if _is_report(folder):
         return report_ids(folder)
-    run = run_id_of(folder)
-    return [] if run is None else [run]
+    found = (run_id_of(folder), sweep_id(folder))
+    return [one for one in found if one is not None]
 
 
 def _import_one(
@@ -88,6 +93,12 @@ def _import_one(
     if (folder / DICTIONARY).is_file():
         run, is_new = import_dictionary(notebook, folder)
         yield Imported(str(folder), "run", run.id, is_new)
+        return
+    if (folder / SWEEP).is_file():
+        swept = import_sweep(notebook, folder, parent=_parent(folder, reports))
+        yield Imported(
+            str(folder), "sweep", swept.run.id, swept.is_new, new_trials=swept.new_trials
+        )
         return
     if _is_report(folder):
         imported = import_report(notebook, folder)
@@ -102,7 +113,7 @@ def _import_one(
 def _folders(path: Path) -> Iterator[Path]:
     """Folders with something to import, those around others first."""
     for place, inside, files in os.walk(path):
-        if not {"run.json", RECORD, DICTIONARY}.isdisjoint(files):
+        if not {"run.json", RECORD, DICTIONARY, SWEEP}.isdisjoint(files):
             yield Path(place)
         inside[:] = sorted(
             name for name in inside if name not in _CLOSED and not name.startswith(".")

@@ -49,6 +49,8 @@ class Run(Record, kw_only=True):
     parent: str | None = None
     """The run that it is part of, or goes on from."""
     status: RunStatus = RunStatus.RUNNING
+    failure: str = ""
+    """Why it has no result that counts: it diverged, or was lost. Empty where nobody found so."""
     seconds: float | None = None
     """Wall-clock time, where it is known."""
     seed: int | None = None
