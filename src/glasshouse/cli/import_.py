@@ -21,14 +21,14 @@ def import_(
         typer.Argument(
             parser=named_path,
             metavar="PATH",
-            help="A run folder, a study's report, a look, or any folder around some.",
+            help="A run folder, a sweep, a study's report, a look, or any folder around some.",
         ),
     ],
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
 ) -> None:
-    """Bring folders into the notebook: runs, reports of studies, looks.
+    """Bring folders into the notebook: runs, sweeps, reports of studies, looks.
 
     Doing it again changes nothing and adds what has come since. The folders stay as they are.
 
@@ -55,8 +55,10 @@ def _tell(one: Imported, *, json: bool) -> None:
     if one.problem is not None:
         talk(f"{path}: left out, {one.problem}")
         return
+    parts = [(one.new_steps, "steps"), (one.new_trials, "trials")]
+    more = ", ".join(f"{count} {what}" for count, what in parts if count)
     if one.is_new:
-        what = f"new {one.kind}" + (f", {one.new_steps} steps" if one.new_steps else "")
+        what = f"new {one.kind}" + (f", {more}" if more else "")
     else:
-        what = f"{one.new_steps} steps more" if one.new_steps else "known"
+        what = f"{more} more" if more else "known"
     data(f"{one.id}  {path}  {what}")

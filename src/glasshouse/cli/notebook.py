@@ -66,7 +66,7 @@ def named(notebook: Notebook, name: str, *kinds: type) -> Any:
     from glasshouse.notebook.importing import ids_of_folder
 
     folder = Path("runs") / name[4:] if name.startswith("run:") else Path(name)
-    if (folder / "run.json").is_file():
+    if (folder / "run.json").is_file() or (folder / "sweep.json").is_file():
         ids = ids_of_folder(folder)
         known: list[Any] = [notebook.find(one, *kinds) for one in ids if notebook.has(one)]
         if len(known) == 1:
@@ -147,6 +147,30 @@ class Notes:
                     )
                     until_end.enter_context(self._closing(keeper, later))
                     add = keeper.add
+            yield add
+
+    @contextmanager
+    def sweep(self, folder: Path) -> Iterator[Callable[[str], None]]:
+        """Keep a sweep while the block runs it; yields what takes the names of trials done."""
+        from contextlib import ExitStack
+
+        later = f"`glasshouse import {shown_path(folder)}` brings the sweep in later"
+        keeper: Any = None
+
+        def add(name: str) -> None:
+            with self._guarded(later):
+                if keeper is not None:
+                    keeper.add(name)
+
+        with ExitStack() as until_end:
+            with self._guarded(later):
+                notebook = self._open()
+                if notebook is not None:
+                    until_end.enter_context(self._closing(notebook, later))
+                    from glasshouse.notebook.importing import SweepKeeper
+
+                    keeper = SweepKeeper(notebook, folder)
+                    until_end.enter_context(self._closing(keeper, later))
             yield add
 
     def _open(self) -> Notebook | None:

@@ -23,6 +23,7 @@ _WIDE = 110
 """Columns of a terminal that has room for more about each run."""
 _NUMBERS = ("step", "loss", "held out", "best", "took")
 _COLOURS = {"finished": "green", "running": "cyan", "stopped": "yellow"}
+_FAILED = "red"
 
 
 def runs(
@@ -46,6 +47,8 @@ def runs(
     json: AsJson = False,
 ) -> None:
     """List the runs that the notebook remembers, the newest first.
+
+    The trials of a sweep are listed where --where is given; without, only the sweep is.
 
     A condition compares fields of runs (kind, study, status, started, step, loss, held_out, seed,
     tags, …); config.NAME is a field of the config, metrics.NAME.least the lowest value of a curve.
@@ -81,7 +84,8 @@ def _find(notebook: Notebook, where: str | None, sort: str, num: int) -> tuple[l
     from glasshouse.notebook import Run
     from glasshouse.records import Query, parse_where
 
-    query = Query(Run) if where is None else Query(Run).where(parse_where(where, Run))
+    is_asked = Run.kind != "trial" if where is None else parse_where(where, Run)
+    query = Query(Run).where(is_asked)
     found: list[Run] = []
     for part in _in_order(query, sort):
         wanted = part if num == 0 else part.limit(num + 1 - len(found))
@@ -126,7 +130,8 @@ def _print(notebook: Notebook, found: list[Run]) -> None:
     for run in found:
         cells = [f"[bold]{run.id[:SHOWN]}[/]", ago(run.started)]
         cells += [escape(run.study or run.kind), escape(run.name)]
-        cells += [f"[{_COLOURS[run.status.value]}]{_status(run)}[/]", _steps(run)]
+        colour = _FAILED if run.failure else _COLOURS[run.status.value]
+        cells += [f"[{colour}]{_status(run)}[/]", _steps(run)]
         cells += [loss_figure(run.loss), loss_figure(run.held_out), _best(run)]
         if is_wide:
             curve = sparkline(notebook.curve(run.id, "loss").values, 12)
@@ -156,6 +161,8 @@ def _status(run: Run) -> str:
 
     Whoever is killed cannot say so; `glasshouse import` of the folder settles it.
     """
+    if run.failure:
+        return "failed"
     if run.status != "running":
         return run.status.value
     try:
