@@ -53,5 +53,5 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 
 # What developers need on top: tests, linters, and the peers that tests compare with.
 $(VENV)/.dev: $(VENV)/.lab
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,postgres,foundationdb,export,ray]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,lora,postgres,foundationdb,export,ray]"
 	@touch $@
