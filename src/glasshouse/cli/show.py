@@ -141,9 +141,16 @@ def _print_run(notebook: Notebook, run: Run, belonging: Sequence[Any]) -> None:
     )
     _print_rows(
         "runs that are part of it",
-        ("id", "kind", "name", "status", "loss"),
+        ("id", "kind", "name", "status", "loss", "held out"),
         [
-            (one.id[:SHOWN], one.kind, one.name, one.status.value, loss_figure(one.loss))
+            (
+                one.id[:SHOWN],
+                one.kind,
+                one.name,
+                "failed" if one.failure else one.status.value,
+                loss_figure(one.loss),
+                loss_figure(one.held_out),
+            )
             for one in belonging
             if isinstance(one, RunType)
         ],

@@ -52,8 +52,8 @@ def _whole(plan: SweepPlan) -> str:
     from glasshouse.scaling import populations
 
     num = len(populations(plan.trials))
-    programs = "program" if num == 1 else "programs"
-    return f"{len(plan.trials)} trials in {num} {programs}"
+    trials = f"{len(plan.trials)} trial{'s' if len(plan.trials) != 1 else ''}"
+    return f"{trials} in {num} program{'s' if num != 1 else ''}"
 
 
 def _share(plan: SweepPlan) -> str:

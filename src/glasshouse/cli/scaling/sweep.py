@@ -35,7 +35,7 @@ def sweep(
         Path | None,
         typer.Argument(
             parser=named_path,
-            metavar="[PLAN]",
+            metavar="PLAN",
             help="A .toml, .yaml or .json with budget, kind, model, train and data; without one, "
             "--set says it all.",
         ),
@@ -187,5 +187,15 @@ def _report(folder: Path, plan: SweepPlan) -> None:
     tell_left_out(sound)
     talk(
         f"{len(sound.runs)} of {len(plan.trials)} trials can be fitted: glasshouse scaling fit "
-        f"{quote(shown_path(folder))}"
+        f"{quote(shown_path(folder))} --law {_law_of(plan)}"
     )
+
+
+def _law_of(plan: SweepPlan) -> str:
+    """What the loss of a plan's trials can depend on."""
+    sizes = {trial.shape.params for trial in plan.trials}
+    amounts = {trial.tokens for trial in plan.trials}
+    cells = {(trial.shape.params, trial.tokens) for trial in plan.trials}
+    if len(sizes) > 1 and len(amounts) > 1:
+        return "ND" if len(cells) > max(len(sizes), len(amounts)) else "C"
+    return "D" if len(amounts) > 1 else "N"
