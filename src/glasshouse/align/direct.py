@@ -30,7 +30,7 @@ from glasshouse.training import OptimizerConfig, ScheduleConfig, current_process
 from glasshouse.training.config import CheckpointConfig, Compile, Precision, TrainConfig
 from glasshouse.training.decisions import decide
 from glasshouse.training.distributed import Processes
-from glasshouse.training.loop import interrupts_held
+from glasshouse.training.loop import interrupts_held, step_randomness
 from glasshouse.training.optimizer import set_learning_rate
 from glasshouse.training.schedule import learning_rate
 from glasshouse.training.steps import autocast, clip_gradients
@@ -314,7 +314,8 @@ def _advance(job: _Job, places: Sequence[int], number: int, lr: float) -> DpoSte
     # A process without a pair of its own computes one that does not count.
     own = places[processes.rank :: processes.count]
     shown = own or places[:1]
-    found = job.program(*_padded([rows[at] for at in shown], device)).view(-1, 2)
+    with step_randomness(config.seed, number, processes.rank, device):
+        found = job.program(*_padded([rows[at] for at in shown], device)).view(-1, 2)
     gain = found.float() - job.reference[shown].to(device)
     loss, told = _loss(gain, [rows[at] for at in shown], job.labels[shown].to(device), config)
     count = torch.tensor(float(len(own) > 0), device=device)

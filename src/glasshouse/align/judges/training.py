@@ -28,6 +28,7 @@ from glasshouse.align.pairs.comparisons import Comparison
 from glasshouse.errors import InputError
 from glasshouse.training.config import Precision
 from glasshouse.training.decisions import settled_precision
+from glasshouse.training.loop import step_randomness
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer, set_learning_rate
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.training.steps import autocast
@@ -135,7 +136,10 @@ def train_judge(
         for number, places in enumerate(batches):
             lr = learning_rate(config.schedule, number, len(batches))
             set_learning_rate(optimizer, lr)
-            with autocast(device, precision):
+            with (
+                step_randomness(config.seed, number, 0, device),
+                autocast(device, precision),
+            ):
                 loss, extra, margin, p_first = _losses(model, [pairs[at] for at in places], config)
             total = loss + extra
             if not bool(total.isfinite()):
