@@ -33,11 +33,11 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Run(Record, kw_only=True):
-    """One piece of work: a training run, a study, a sweep's member, a serving session."""
+    """One piece of work: a training run, a study, a sweep, one of its trials, …."""
 
     id: str
     kind: str
-    """What it does or is trained on: "text", "world", "study", …"""
+    """What it does or is trained on: "text", "world", "study", "sweep", "trial", …"""
     started: datetime
     """When it began, with its time zone."""
     name: str = ""
