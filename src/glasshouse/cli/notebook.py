@@ -66,8 +66,7 @@ def named(notebook: Notebook, name: str, *kinds: type) -> Any:
     from glasshouse.notebook.importing import ids_of_folder
 
     folder = Path("runs") / name[4:] if name.startswith("run:") else Path(name)
-    if (folder / "run.json").is_file() or (folder / "sweep.json").is_file():
-        ids = ids_of_folder(folder)
+    if ids := ids_of_folder(folder):
         known: list[Any] = [notebook.find(one, *kinds) for one in ids if notebook.has(one)]
         if len(known) == 1:
             return known[0]

@@ -10,7 +10,7 @@
 - `steps`, `held_out`: one optimizer step; held-out loss by kind of document
 - `run_folder`, `metrics`, `checkpoint`: run.json, metrics.jsonl, and saving what resumes exactly
 - `decisions`, `distributed`: what `auto` means on this machine; several processes
-- `population`: many small models as one program
+- `population`: many small models as one program; `population_file`: what they came to, on disk
 """
 
 from glasshouse.training.batches import Batch, BatchSource, shuffled_windows

@@ -6,6 +6,7 @@ checkpoints   its checkpoints: where, and their hashes
 report        the report of studies: a run and its claims for each
 look          a look: a finding with its page
 sweep         a sweep: its record, and a run for each of its trials
+population    a population, likewise
 dictionary    a learned dictionary: a run with its curves and scores
 subjects      what a model is called
 reading       JSON files whose content is not taken for granted
@@ -17,6 +18,7 @@ from glasshouse.notebook.importing.checkpoints import checkpoint_id, import_chec
 from glasshouse.notebook.importing.dictionary import dictionary_id, import_dictionary
 from glasshouse.notebook.importing.folders import Imported, ids_of_folder, import_path
 from glasshouse.notebook.importing.look import import_look
+from glasshouse.notebook.importing.population import import_population, population_id
 from glasshouse.notebook.importing.report import import_report
 from glasshouse.notebook.importing.run_folder import (
     import_run,
@@ -36,9 +38,11 @@ __all__ = [
     "import_dictionary",
     "import_look",
     "import_path",
+    "import_population",
     "import_report",
     "import_run",
     "import_sweep",
+    "population_id",
     "run_id_of",
     "subject_of",
     "sweep_id",

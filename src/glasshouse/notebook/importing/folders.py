@@ -12,6 +12,8 @@ from glasshouse.errors import RunError
 from glasshouse.notebook.importing.dictionary import RECORD as DICTIONARY
 from glasshouse.notebook.importing.dictionary import import_dictionary
 from glasshouse.notebook.importing.look import RECORD, import_look
+from glasshouse.notebook.importing.population import RECORD as POPULATION
+from glasshouse.notebook.importing.population import import_population, population_id
 from glasshouse.notebook.importing.report import import_report, report_ids
 from glasshouse.notebook.importing.run_folder import import_run, run_id_of
 from glasshouse.notebook.importing.sweep import RECORD as SWEEP
@@ -79,7 +81,7 @@ def ids_of_folder(folder: Path) -> list[str]:
     """The ids of what a run's or a report's folder is in the notebook."""
     if _is_report(folder):
         return report_ids(folder)
-    found = (run_id_of(folder), sweep_id(folder))
+    found = (run_id_of(folder), sweep_id(folder), population_id(folder))
     return [one for one in found if one is not None]
 
 
@@ -94,8 +96,10 @@ def _import_one(
         run, is_new = import_dictionary(notebook, folder)
         yield Imported(str(folder), "run", run.id, is_new)
         return
-    if (folder / SWEEP).is_file():
-        swept = import_sweep(notebook, folder, parent=_parent(folder, reports))
+    for record, import_it in ((SWEEP, import_sweep), (POPULATION, import_population)):
+        if not (folder / record).is_file():
+            continue
+        swept = import_it(notebook, folder, parent=_parent(folder, reports))
         yield Imported(
             str(folder), "sweep", swept.run.id, swept.is_new, new_trials=swept.new_trials
         )
@@ -113,7 +117,7 @@ def _import_one(
 def _folders(path: Path) -> Iterator[Path]:
     """Folders with something to import, those around others first."""
     for place, inside, files in os.walk(path):
-        if not {"run.json", RECORD, DICTIONARY, SWEEP}.isdisjoint(files):
+        if not {"run.json", RECORD, DICTIONARY, SWEEP, POPULATION}.isdisjoint(files):
             yield Path(place)
         inside[:] = sorted(
             name for name in inside if name not in _CLOSED and not name.startswith(".")

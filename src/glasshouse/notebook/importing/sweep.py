@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,41 +118,72 @@ def import_sweep(
     paths = [one for one in sorted((folder / "trials").glob("*.json")) if one.name[0] != "."]
     sweep = _sweep_run(notebook, folder, file, len(paths), status, parent)
     known = notebook.load(Run, sweep.id)
-    if known is not None:
-        sweep.tags, sweep.note = known.tags, known.note
-    new = 0
-    for first in range(0, len(paths), _AT_ONCE):
-        new += import_trials(notebook, sweep, file_paths=paths[first : first + _AT_ONCE])
+    keep_noted(sweep, known)
+    new = import_trials(notebook, sweep, file_paths=paths)
     if sweep != known:
         notebook.add(sweep)
     return SweepImport(sweep, known is None, new)
 
 
 def import_trials(notebook: Notebook, sweep: Run, *, file_paths: Sequence[Path]) -> int:
-    """Bring some trials of a sweep in, in one transaction; how many are new or have changed.
+    """Bring some trials of a sweep in; how many are new or have changed.
 
     Raises:
         RunError: If a record is damaged.
     """
     files = [(path, read_json(path, _TrialFile)) for path in file_paths]
-    runs = [_trial_run(sweep, path, file) for path, file in files]
+    return add_members(
+        notebook, [(_trial_run(sweep, path, file), {_CURVE: _curve(file)}) for path, file in files]
+    )
 
-    def write(store: RecordStore) -> int:
+
+def add_members(notebook: Notebook, members: Sequence[tuple[Run, dict[str, Curve]]]) -> int:
+    """Write runs that belong to a sweep, with their curves; how many are new or have changed."""
+
+    def write(store: RecordStore, some: Sequence[tuple[Run, dict[str, Curve]]]) -> int:
         written = 0
-        for run, (_, file) in zip(runs, files, strict=True):
+        for run, curves in some:
             known = store.load(Run, run.id)
-            if known is not None:
-                run.tags, run.note = known.tags, known.note
+            keep_noted(run, known)
             if run == known:
                 continue
             if known is not None:
                 delete_curves(store, run.id)
             store.save(run)
-            write_curves(store, run.id, {_CURVE: _curve(file)})
+            write_curves(store, run.id, curves)
             written += 1
         return written
 
-    return notebook.run(write)
+    return sum(
+        notebook.run(partial(write, some=members[first : first + _AT_ONCE]))
+        for first in range(0, len(members), _AT_ONCE)
+    )
+
+
+def keep_noted(run: Run, known: Run | None) -> None:
+    """Keep what people noted of a run that the notebook has."""
+    if known is not None:
+        run.tags, run.note = known.tags, known.note
+
+
+def member_of(sweep: Run, name: str) -> Run:
+    """A run that belongs to a sweep, with what it has of it."""
+    return Run(
+        id=derived_id(TRIAL, sweep.id, name),
+        kind=TRIAL,
+        started=sweep.started,
+        name=name,
+        study=sweep.study,
+        preset=sweep.preset,
+        parent=sweep.id,
+        status=RunStatus.FINISHED,
+        command=sweep.command,
+        versions=sweep.versions,
+        commit=sweep.commit,
+        machine=sweep.machine,
+        path=sweep.path,
+        tags=[f"sweep:{sweep.name}"],
+    )
 
 
 class SweepKeeper:
@@ -176,9 +208,7 @@ class SweepKeeper:
 
     def _tell(self, store: RecordStore) -> None:
         """How far the sweep is; what people have noted of it meanwhile stays."""
-        known = store.load(Run, self.run.id)
-        if known is not None:
-            self.run.tags, self.run.note = known.tags, known.note
+        keep_noted(self.run, store.load(Run, self.run.id))
         store.save(self.run)
 
 
@@ -224,38 +254,25 @@ def _sweep_run(
 
 def _trial_run(sweep: Run, path: Path, file: _TrialFile) -> Run:
     trial, summary = file.trial, _curve(file).summary
-    return Run(
-        id=derived_id(TRIAL, sweep.id, path.stem),
-        kind=TRIAL,
-        started=sweep.started,
-        name=path.stem,
-        study=sweep.study,
-        preset=sweep.preset,
-        parent=sweep.id,
-        status=RunStatus.FINISHED,
-        failure=file.failure,
-        seconds=round(file.seconds, 3),
-        seed=trial.seed,
-        command=sweep.command,
-        config={
-            **trial.shape,
-            "steps": trial.steps,
-            "batch": trial.batch,
-            "lr": trial.lr,
-            "seed": trial.seed,
-            **{name: sweep.config[name] for name in ("base_width", "schedule", "data")},
-        },
-        step=trial.steps if summary is None or not file.failure else summary.last_step,
-        steps=trial.steps,
-        tokens=trial.steps * trial.batch * trial.shape.get("context", 0),
-        held_out=None if summary is None or file.failure else summary.last,
-        metrics={} if summary is None else {_CURVE: summary},
-        versions=sweep.versions,
-        commit=sweep.commit,
-        machine=sweep.machine,
-        path=sweep.path,
-        tags=[f"sweep:{sweep.name}"],
-    )
+    run = member_of(sweep, path.stem)
+    run.failure, run.seconds, run.seed = file.failure, round(file.seconds, 3), trial.seed
+    run.config = {
+        **trial.shape,
+        "steps": trial.steps,
+        "batch": trial.batch,
+        "lr": trial.lr,
+        "seed": trial.seed,
+        **{name: sweep.config[name] for name in ("base_width", "schedule", "data")},
+    }
+    run.step = run.steps = trial.steps
+    run.tokens = trial.steps * trial.batch * trial.shape.get("context", 0)
+    if summary is not None:
+        run.metrics = {_CURVE: summary}
+        if file.failure:
+            run.step = summary.last_step
+        else:
+            run.held_out = summary.last
+    return run
 
 
 def _curve(file: _TrialFile) -> Curve:

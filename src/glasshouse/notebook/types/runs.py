@@ -33,7 +33,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Run(Record, kw_only=True):
-    """One piece of work: a training run, a study, a sweep, one of its trials, …."""
+    """One piece of work: a training run, a study, a sweep, one of its trials."""
 
     id: str
     kind: str
