@@ -145,6 +145,12 @@ class TestRunSweep:
         with pytest.raises(InputError, match="is no sweep"):
             list(run_sweep(plan(), tmp_path / "full", work))
 
+    def test_refuses_a_budget_that_no_file_holds(self, tmp_path):
+        """It could not be read again."""
+        endless = plan(budget=float("inf"))
+        with pytest.raises(InputError, match="needs a budget, not inf"):
+            list(run_sweep(endless, tmp_path / "s", Formula(tmp_path / "log")))
+
     def test_says_what_to_do_without_ray(self, tmp_path, monkeypatch):
         """Ray is not installed with Glasshouse."""
         monkeypatch.setitem(sys.modules, "ray", None)

@@ -9,7 +9,7 @@ killed goes on with what is missing, and nothing is counted twice.
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,8 +82,13 @@ def open_sweep(folder: Path, plan: SweepPlan, *, data: Mapping[str, Any] | None 
         data: What it is trained on, as JSON values; None: that is not looked at.
 
     Raises:
-        InputError: If the folder holds something else, or a sweep of another plan or other data.
+        InputError: If the folder holds something else, or a sweep of another plan or other data;
+            or if the plan's budget is no number that a file can hold.
     """
+    if not math.isfinite(plan.budget):
+        raise InputError(
+            f"a sweep that is kept needs a budget, not {plan.budget}; plan.flops is one"
+        )
     if (folder / SWEEP).is_file():
         kept = _read(folder)
         if kept.plan != plan:
@@ -140,6 +145,25 @@ def keep(folder: Path, record: TrialRecord) -> None:
     """Write a trial's record, whole."""
     encoded = msgspec.json.encode(record)
     write_atomically(folder / TRIALS / f"{record.trial.name}.json", encoded + b"\n")
+
+
+def keep_sweep(
+    folder: Path,
+    plan: SweepPlan,
+    records: Iterable[TrialRecord],
+    *,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep a sweep that was trained without `run_sweep`; records that are there stay.
+
+    Raises:
+        InputError: If the folder cannot be used; see `open_sweep`.
+    """
+    open_sweep(folder, plan, data=data)
+    done = finished(folder)
+    for record in records:
+        if record.trial.name not in done:
+            keep(folder, record)
 
 
 def finished(folder: Path) -> dict[str, TrialRecord]:
