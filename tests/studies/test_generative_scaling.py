@@ -13,7 +13,7 @@ import torch
 from glasshouse.corpora import MarkovChain
 from glasshouse.errors import InputError
 from glasshouse.models import Transformer
-from glasshouse.scaling import CurvePoint, TrialRecord
+from glasshouse.scaling import CurvePoint, TrialRecord, read_runs
 from glasshouse.studies.claims import Verdict
 from glasshouse.studies.generative_scaling import STUDY, GenerativeConfig, claims, paper, small
 from glasshouse.studies.generative_scaling.config import READINGS, LabelConfig
@@ -186,6 +186,18 @@ class TestStudy:
             lambda *given, **more: pytest.fail("what was kept is grown again"),
         )
         grow_all(TINY, seed=101, progress=no_progress, workspace=tmp_path)
+        sweeps = {
+            path.parent.name: len(read_runs(path.parent).runs)
+            for path in tmp_path.rglob("sweep.json")
+        }
+        assert sweeps == {
+            "chain": 16,
+            "2x2-images": 16,
+            "3x3-images": 16,
+            "labelled-blanks": 8,
+            "labelled-no-blanks": 8,
+            "labelled-image-first": 8,
+        }
 
     @pytest.mark.parametrize(
         ("changes", "message"),

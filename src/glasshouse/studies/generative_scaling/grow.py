@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from jaxtyping import Float, Int64
 from glasshouse.corpora import Domain, Drawn, LabelledField, MarkovChain, measure_entropy
 from glasshouse.files import write_atomically
 from glasshouse.models import Transformer
-from glasshouse.scaling import Trial, TrialRecord
+from glasshouse.scaling import SweepPlan, Trial, TrialRecord
 from glasshouse.scaling.plans import populations
+from glasshouse.scaling.records import keep_sweep
 from glasshouse.scaling.training import train_trials
 from glasshouse.studies.generative_scaling.config import READINGS, GenerativeConfig, Reading
 from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
@@ -50,10 +51,11 @@ def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: 
         if not path.is_file():
             write_atomically(path, msgspec.json.encode(_grown(config, name, domain, seed=seed)))
         found.append(msgspec.json.decode(path.read_bytes(), type=DomainRuns))
+        _keep(folder / path.stem, config.plan(domain, seed), found[-1].records, name)
     progress(total - 1, total, "growing models of images with labels")
     path = folder / "labelled.json"
     if not path.is_file():
-        write_atomically(path, msgspec.json.encode(_labelled(config, seed=seed)))
+        write_atomically(path, msgspec.json.encode(_labelled(config, folder, seed=seed)))
     labelled = msgspec.json.decode(path.read_bytes(), type=list[Labelled])
     truth = config.labelled.domain(seed).mutual_information(
         count=config.entropy_draws, rng=stream(seed, NAME, "information")
@@ -105,7 +107,12 @@ def _grown(config: GenerativeConfig, name: str, domain: Domain, *, seed: int) ->
     )
 
 
-def _labelled(config: GenerativeConfig, *, seed: int) -> list[Labelled]:
+def _keep(folder: Path, plan: SweepPlan, records: Sequence[TrialRecord], name: str) -> None:
+    """Leave runs as a sweep, for laws to be fitted to and for the notebook."""
+    keep_sweep(folder, replace(plan, budget=plan.flops), records, data={"domain": name})
+
+
+def _labelled(config: GenerativeConfig, folder: Path, *, seed: int) -> list[Labelled]:
     """Runs of every reading of images with labels, all measured on the same pairs."""
     plan = config.label_plan(seed)
     found = []
@@ -134,9 +141,14 @@ def _labelled(config: GenerativeConfig, *, seed: int) -> list[Labelled]:
                 )
             )
 
+        records: list[TrialRecord] = []
         for some in populations(plan.trials, largest=32):
             sources = [_all_counted(domain, trial.seed) for trial in some]
-            train_trials(plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained)
+            records += train_trials(
+                plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained
+            )
+        name = f"labelled {reading}"
+        _keep(folder / name.replace(" ", "-"), plan, records, name)
     return found
 
 
