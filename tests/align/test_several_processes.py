@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,16 @@ from pathlib import Path
 from safetensors.torch import save_file
 from glasshouse.training import joined_processes
 from tests.align.test_several_processes import JOBS
-with joined_processes() as processes:
-    assert processes.count == 2
-    for name, job in JOBS.items():
-        losses, network = job()
-        out = Path(sys.argv[1]) / name / str(processes.rank)
-        out.mkdir(parents=True)
-        (out / "losses.json").write_text(json.dumps(losses))
-        save_file({n: p.data for n, p in network.named_parameters()}, out / "weights.safetensors")
+for shard in (False, True):
+    with joined_processes(shard=shard) as processes:
+        assert processes.count == 2 and processes.is_sharded == shard
+        for name, job in JOBS.items():
+            losses, network = job()
+            out = Path(sys.argv[1]) / str(shard) / name / str(processes.rank)
+            out.mkdir(parents=True)
+            (out / "losses.json").write_text(json.dumps(losses))
+            weights = {n: p.data for n, p in network.named_parameters()}
+            save_file(weights, out / "weights.safetensors")
 """
 
 # With so large an epsilon AdamW follows the gradient itself; rounding is not blown up to its sign.
@@ -64,11 +67,11 @@ def by_two(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", JOBS)
 def test_two_processes_learn_what_one_learns(by_two, name):
-    """To rounding; both end with the same weights."""
+    """To rounding, with batches dealt out or weights as well; both end with the same weights."""
     losses, network = JOBS[name]()
-    for rank in ("0", "1"):
-        found = json.loads((by_two / name / rank / "losses.json").read_text())
-        assert found == pytest.approx(losses, rel=1e-4)
-        weights = load_file(by_two / name / rank / "weights.safetensors")
+    for shard, rank in product(("False", "True"), ("0", "1")):
+        told = by_two / shard / name / rank
+        assert json.loads((told / "losses.json").read_text()) == pytest.approx(losses, rel=1e-4)
+        weights = load_file(told / "weights.safetensors")
         for part, value in network.named_parameters():
             torch.testing.assert_close(weights[part], value.data, atol=1e-5, rtol=1e-4)

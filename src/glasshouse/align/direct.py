@@ -28,11 +28,12 @@ from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
 from glasshouse.training import OptimizerConfig, ScheduleConfig, current_processes, make_optimizer
 from glasshouse.training.config import CheckpointConfig, Compile, Precision, TrainConfig
-from glasshouse.training.decisions import decide
+from glasshouse.training.decisions import Decisions, decide, training_device
 from glasshouse.training.distributed import Processes
 from glasshouse.training.loop import interrupts_held, step_randomness
 from glasshouse.training.optimizer import set_learning_rate
 from glasshouse.training.schedule import learning_rate
+from glasshouse.training.sharding import dealt_out
 from glasshouse.training.steps import autocast, clip_gradients
 
 
@@ -113,7 +114,8 @@ def train_dpo(
     the policy as it was at first among them.
 
     A preference that is a probability counts both ways, each in its share. Under `torchrun`, inside
-    `joined_processes()`, every process calls this and trains on its share of every batch.
+    `joined_processes()`, every process calls this and trains on its share of every batch; inside
+    `joined_processes(shard=True)` with its share of the weights, as `training.train` does.
 
     Args:
         policy: What is trained.
@@ -140,7 +142,7 @@ def train_dpo(
         policy,
         {} if folder is None else about_run(policy, rows, labels, kept, config),
         config.checkpoints,
-        is_writer=current_processes().rank == 0,
+        processes=current_processes(),
     )
     return _train(policy, rows, labels, kept, config, keeper)
 
@@ -257,37 +259,23 @@ def _train(
     config: DpoConfig,
     keeper: PairKeeper,
 ) -> Generator[DpoStep, None, None]:
-    network, processes = policy.network, current_processes()
-    batches = length_batches(
-        [row.width for row in rows], batch=config.batch, epochs=config.epochs, seed=config.seed
-    )
-    optimizer = make_optimizer(network, config.optimizer)
-    job = _Job(
-        network=network,
-        rows=rows,
-        labels=labels,
-        reference=reference,
-        config=config,
-        optimizer=optimizer,
-        program=_program(policy, rows, config, processes),
-        processes=processes,
-    )
-    first = keeper.resume(optimizer)
-    network.train()
+    processes = current_processes()
+    decisions = _decisions(policy, rows, config)
     try:
-        for number in range(first, len(batches)):
-            lr = learning_rate(config.schedule, number, len(batches))
-            with interrupts_held():
-                step = _advance(job, batches[number], number, lr)
-                keeper.remember(step.step, asdict(step))
-                keeper.save_if_due(optimizer, is_last=step.step == len(batches))
-            yield step
-    except (KeyboardInterrupt, GeneratorExit):
-        with interrupts_held():
-            keeper.save(optimizer)
-        raise
+        with dealt_out(policy.network, processes) as trained:
+            job = _Job(
+                network=trained,
+                rows=rows,
+                labels=labels,
+                reference=reference,
+                config=config,
+                optimizer=make_optimizer(trained, config.optimizer),
+                program=_program(trained, decisions, processes),
+                processes=processes,
+            )
+            yield from _steps(job, keeper)
     finally:
-        network.eval()
+        policy.network.eval()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -302,6 +290,30 @@ class _Job:
     optimizer: torch.optim.Optimizer
     program: nn.Module
     processes: Processes
+
+
+def _steps(job: _Job, keeper: PairKeeper) -> Generator[DpoStep, None, None]:
+    """Train to the end, from where the keeper's folder is."""
+    config, network, optimizer = job.config, job.network, job.optimizer
+    batches = length_batches(
+        [row.width for row in job.rows], batch=config.batch, epochs=config.epochs, seed=config.seed
+    )
+    first = keeper.resume(network, optimizer)
+    network.train()
+    try:
+        for number in range(first, len(batches)):
+            lr = learning_rate(config.schedule, number, len(batches))
+            with interrupts_held():
+                step = _advance(job, batches[number], number, lr)
+                keeper.remember(step.step, asdict(step))
+                keeper.save_if_due(network, optimizer, is_last=step.step == len(batches))
+                if job.processes.is_sharded:  # so that Ctrl-C finds all at the same step
+                    job.processes.wait()
+            yield step
+    except (KeyboardInterrupt, GeneratorExit):
+        with interrupts_held():
+            keeper.save_if_met(network, optimizer)
+        raise
 
 
 def _advance(job: _Job, places: Sequence[int], number: int, lr: float) -> DpoStep:
@@ -381,18 +393,18 @@ def _padded(
     return torch.from_numpy(ids).to(device), torch.from_numpy(is_reply).to(device)
 
 
-def _decisions(policy: LanguageModel, rows: Sequence[PairRow], config: DpoConfig):
+def _decisions(policy: LanguageModel, rows: Sequence[PairRow], config: DpoConfig) -> Decisions:
     steps = num_steps(len(rows), config)
     run = TrainConfig(steps=steps, precision=config.precision, compile=config.compile)
     tokens = config.epochs * sum(map(len, (text for row in rows for text in row.texts)))
-    return decide(run, policy.network, tokens=tokens)
+    device = training_device() if current_processes().is_sharded else None
+    return decide(run, policy.network, tokens=tokens, device=device)
 
 
-def _program(
-    policy: LanguageModel, rows: Sequence[PairRow], config: DpoConfig, processes: Processes
-) -> nn.Module:
-    decisions = _decisions(policy, rows, config)
-    program: nn.Module = ReplyLogprobs(policy.network, decisions.precision)
+def _program(network: nn.Module, decisions: Decisions, processes: Processes) -> nn.Module:
+    program: nn.Module = ReplyLogprobs(network, decisions.precision)
+    if processes.is_sharded:
+        return program  # uncompiled: its blocks are whole only in turn
     if decisions.compiled:
         compiled = torch.compile(program, dynamic=True)
         assert isinstance(compiled, nn.Module)

@@ -10,6 +10,7 @@ nothing else to keep. Any tool that reads a run's newest checkpoint can read the
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from glasshouse.align.pairs.rows import PairRow
 from glasshouse.align.policies.keeping import differing, digest_of_weights
@@ -26,6 +27,7 @@ from glasshouse.errors import InputError, RunError
 from glasshouse.files import write_atomically
 from glasshouse.models import LanguageModel
 from glasshouse.training.checkpoint import (
+    ALONE,
     checkpoint_path,
     checkpoint_step,
     list_checkpoints,
@@ -36,7 +38,10 @@ from glasshouse.training.checkpoint import (
     saving,
 )
 from glasshouse.training.config import CheckpointConfig
+from glasshouse.training.distributed import Processes
 from glasshouse.training.metrics import cut_metrics
+
+_log = logging.getLogger(__name__)
 
 FORMAT = 1
 ABOUT, METRICS = "dpo.json", "metrics.jsonl"
@@ -50,7 +55,7 @@ class PairKeeper:
         policy: What is trained.
         about: What must be the same for a run to go on: `about_run`.
         checkpoints: How often, and how many are kept.
-        is_writer: Whether this process writes; all of them read.
+        processes: Who shares the run: the first one writes, all of them read.
 
     Raises:
         InputError: If the folder holds something else, or a run with another start, other pairs,
@@ -65,10 +70,10 @@ class PairKeeper:
         about: dict[str, Any],
         checkpoints: CheckpointConfig,
         *,
-        is_writer: bool = True,
+        processes: Processes = ALONE,
     ) -> None:
         self.folder, self.policy, self.checkpoints = folder, policy, checkpoints
-        self.is_writer = is_writer
+        self.processes, self.is_writer = processes, processes.is_first
         self.done = self.saved = 0
         self._about = about
         if folder is None:
@@ -95,8 +100,12 @@ class PairKeeper:
                 "with it, or choose a new folder"
             )
 
-    def resume(self, optimizer: torch.optim.Optimizer) -> int:
+    def resume(self, trained: nn.Module, optimizer: torch.optim.Optimizer) -> int:
         """Make the folder, or bring what is trained to its newest checkpoint.
+
+        Args:
+            trained: The policy's network, or what `dealt_out` gave in its place.
+            optimizer: Of its weights.
 
         Returns:
             Steps done until then.
@@ -118,7 +127,7 @@ class PairKeeper:
             remove_drafts(self.folder)
         found = list_checkpoints(self.folder)
         if found:
-            restore_checkpoint(found[-1], self.policy.network, optimizer)
+            restore_checkpoint(found[-1], trained, optimizer)
             self.done = self.saved = checkpoint_step(found[-1])
         if self.is_writer:
             cut_metrics(self.folder / METRICS, self.done)
@@ -133,22 +142,39 @@ class PairKeeper:
         with saving(f"the metrics of step {step}", self.folder), path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def save_if_due(self, optimizer: torch.optim.Optimizer, *, is_last: bool) -> None:
+    def save_if_due(
+        self, trained: nn.Module, optimizer: torch.optim.Optimizer, *, is_last: bool
+    ) -> None:
         """Save if the schedule of checkpoints says so, or training ends here."""
         if is_last or self.done % self.checkpoints.every == 0:
-            self.save(optimizer)
+            self.save(trained, optimizer)
 
-    def save(self, optimizer: torch.optim.Optimizer) -> None:
-        """Save the last step done, unless it is saved."""
-        if self.folder is None or not self.is_writer or self.saved == self.done:
+    def save_if_met(self, trained: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Save a run that is stopped; not if processes stop at different steps."""
+        if self.processes.is_sharded and not self.processes.meet(f"stopped after {self.done}"):
+            _log.warning("stopped at different steps: the run goes on from its last checkpoint")
             return
-        with saving("the metrics", self.folder), (self.folder / METRICS).open("rb") as file:
-            os.fsync(file.fileno())
-        path = checkpoint_path(self.folder, self.done)
-        if not path.exists():
-            save_checkpoint(path, self.policy, optimizer, step=self.done)
+        self.save(trained, optimizer)
+
+    def save(self, trained: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Save the last step done, unless it is saved."""
+        is_asked = self.is_writer or self.processes.is_sharded
+        if self.folder is None or not is_asked or self.saved == self.done:
+            return
+        if self.is_writer:
+            with saving("the metrics", self.folder), (self.folder / METRICS).open("rb") as file:
+                os.fsync(file.fileno())
+        save_checkpoint(
+            checkpoint_path(self.folder, self.done),
+            self.policy,
+            optimizer,
+            step=self.done,
+            trained=trained,
+            processes=self.processes,
+        )
         self.saved = self.done
-        prune_checkpoints(self.folder, self.checkpoints)
+        if self.is_writer:
+            prune_checkpoints(self.folder, self.checkpoints)
 
 
 def about_run(

@@ -21,9 +21,12 @@ from glasshouse.errors import RunError
 from glasshouse.files import folder_atomically
 from glasshouse.models import LanguageModel
 from glasshouse.training.config import CheckpointConfig, is_log_spaced
+from glasshouse.training.distributed import Processes
+from glasshouse.training.sharding import part_like, whole, whole_again
 
 FORMAT = 1
 MOMENTS = ("exp_avg", "exp_avg_sq")
+ALONE = Processes()
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -42,28 +45,45 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def save_checkpoint(
-    path: Path, model: LanguageModel, optimizer: torch.optim.Optimizer, *, step: int
+    path: Path,
+    model: LanguageModel,
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: int,
+    trained: nn.Module | None = None,
+    processes: Processes = ALONE,
 ) -> None:
     """Write a checkpoint under a draft name, then give it its own.
+
+    Args:
+        path: Its own name.
+        model: What is saved.
+        optimizer: Of its weights.
+        step: Steps done.
+        trained: What `dealt_out` gave in place of the model's network; None: that network.
+        processes: Who shares it. Where weights are dealt out all must come here, and the checkpoint
+            is as whole as any other. The first one writes.
 
     Raises:
         RunError: If it cannot be written, for instance because the disk is full; what was saved
             before is untouched.
     """
-    with saving(f"step {step}", path), folder_atomically(path) as draft:
-        model.save(draft)
-        names = {id(p): name for name, p in model.network.named_parameters()}
-        state = {
-            f"{moment}.{names[id(parameter)]}": values[moment]
-            for parameter, values in optimizer.state.items()
-            for moment in MOMENTS
-        }
-        safetensors.torch.save_file(state, draft / "trainer.safetensors")
-        (draft / "trainer.json").write_text(json.dumps({"format": FORMAT, "step": step}))
+    network: nn.Module = model.network
+    trained = network if trained is None else trained
+    moments = _moments(trained, optimizer, is_kept=processes.is_first)
+    with whole_again(network, trained, processes):
+        if not processes.is_first or path.exists():  # Ctrl-C may have come just after it got it
+            return
+        with saving(f"step {step}", path), folder_atomically(path) as draft:
+            model.save(draft)
+            safetensors.torch.save_file(moments, draft / "trainer.safetensors")
+            (draft / "trainer.json").write_text(json.dumps({"format": FORMAT, "step": step}))
 
 
 def restore_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Put a checkpoint's weights and moments into a network and its optimizer; returns its step.
+
+    Where the network's weights are dealt out, every process takes its part.
 
     Raises:
         RunError: If the checkpoint is damaged, of another format, or of another model.
@@ -80,6 +100,8 @@ def restore_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Op
             f"the checkpoint {path} has trainer format {found}; this version reads format {FORMAT}"
         )
     try:
+        held = network.state_dict()
+        weights = {name: part_like(value, held[name]) for name, value in weights.items()}
         network.load_state_dict(weights)
         _restore_moments(network, optimizer, state, trainer["step"])
     except (KeyError, RuntimeError) as error:
@@ -120,6 +142,20 @@ def saving(
         raise RunError(f"could not save {what} to {path}: {reason}; {way_out}") from error
 
 
+def _moments(
+    network: nn.Module, optimizer: torch.optim.Optimizer, *, is_kept: bool
+) -> dict[str, Tensor]:
+    """All moments by parameter's name, where they are kept."""
+    names = {id(p): name for name, p in network.named_parameters()}
+    found = {}
+    for parameter, values in optimizer.state.items():
+        for moment in MOMENTS:
+            value = whole(values[moment])
+            if is_kept:
+                found[f"{moment}.{names[id(parameter)]}"] = value.cpu()
+    return found
+
+
 def _restore_moments(
     network: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Tensor], step: int
 ) -> None:
@@ -132,5 +168,5 @@ def _restore_moments(
             optimizer.state[parameter] = {
                 # AdamW counts steps in float32 beside the moments, on the device if it is fused.
                 "step": torch.tensor(float(step), device=parameter.device),
-                **{m: value.to(parameter.device) for m, value in moments.items()},
+                **{m: part_like(value, parameter) for m, value in moments.items()},
             }

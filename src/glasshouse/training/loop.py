@@ -35,6 +35,7 @@ from glasshouse.training.optimizer import make_optimizer, set_learning_rate
 from glasshouse.training.packing import DocumentRows, shard_documents
 from glasshouse.training.run_folder import Run, way_back_named
 from glasshouse.training.schedule import learning_rate
+from glasshouse.training.sharding import dealt_out, let_go
 from glasshouse.training.shards import TokenShards
 from glasshouse.training.steps import SummedLoss, accumulate_gradients, clip_gradients
 
@@ -57,7 +58,8 @@ def continue_run(run: Run) -> Generator[StepResult, None, None]:
     record = run.record
     with way_back_named(run):
         model = LanguageModel.load(run.checkpoints[-1])
-    model.network.to(training_device())
+    if not current_processes().is_sharded:  # else blocks are moved one by one, as they are parted
+        model.network.to(training_device())
     data, held_out = _windows_of(run) if record.rows == "windows" else documents_of(run)
     return train(model, data, record.config, held_out=held_out, run=run)
 
@@ -104,7 +106,9 @@ def train(
     """Train a model in place, yielding the result of every step.
 
     Under `torchrun`, inside `joined_processes()`, every process calls this with the same arguments;
-    each trains on its share of every batch, and the first one measures and writes.
+    each trains on its share of every batch, and the first one measures and writes. Inside
+    `joined_processes(shard=True)` weights are dealt out too: all processes measure, and until the
+    last step, or a stop that all come to together, the model has no weights of its own.
 
     Args:
         model: A language model, or any network from token ids to logits; trained on its device.
@@ -115,7 +119,8 @@ def train(
             a LanguageModel.
 
     Raises:
-        InputError: If the batch cannot be dealt out, or the loss is no longer a number.
+        InputError: If the batch cannot be dealt out, nor the weights where they are to be, or the
+            loss is no longer a number.
         RunError: If the run cannot be read or written.
     """
     if run is not None and not isinstance(model, LanguageModel):
@@ -130,6 +135,7 @@ class _Job:
 
     model: LanguageModel | nn.Module
     network: nn.Module
+    """What is trained: the model's network, or a twin that holds its share of the weights."""
     data: BatchSource
     config: TrainConfig
     held_out: HeldOut | None
@@ -138,9 +144,14 @@ class _Job:
 
 
 def _train(job: _Job) -> Generator[StepResult, None, None]:
+    decisions = _decisions(job)
+    with dealt_out(job.network, job.processes) as trained:
+        yield from _train_dealt_out(replace(job, network=trained), decisions)
+
+
+def _train_dealt_out(job: _Job, decisions: Decisions) -> Generator[StepResult, None, None]:
     optimizer = make_optimizer(job.network, job.config.optimizer)
     keeper = _Keeper(job, optimizer)
-    decisions = _decisions(job)
     try:
         first_step = keeper.resume()
         if first_step >= job.config.steps:
@@ -153,10 +164,12 @@ def _train(job: _Job) -> Generator[StepResult, None, None]:
                     result = advance(step)
                     keeper.remember(result)
                     keeper.save_if_due()
+                    if job.processes.is_sharded:  # so that Ctrl-C finds all at the same step
+                        job.processes.wait()
                 yield result
     except (KeyboardInterrupt, GeneratorExit):
         with interrupts_held():
-            keeper.save()
+            keeper.save_if_met()
         raise
     finally:
         keeper.close()
@@ -167,7 +180,8 @@ def _decisions(job: _Job) -> Decisions:
         return job.run.record.decisions
     windows = job.config.steps * job.config.batch_size
     context = job.data(0, 1).inputs.shape[1]
-    return decide(job.config, job.network, tokens=windows * context)
+    device = training_device() if job.processes.is_sharded else None
+    return decide(job.config, job.network, tokens=windows * context, device=device)
 
 
 def _advance(
@@ -209,10 +223,16 @@ def _advance(
 def _measured(job: _Job, step: int) -> dict[str, float] | None:
     """Held-out losses, if this step and this process measure them."""
     every, done = job.config.evaluate_every, step + 1
-    if job.held_out is None or every == 0 or not job.processes.is_first:
+    is_due = every and (done % every == 0 or done == job.config.steps)
+    if (
+        job.held_out is None
+        or not is_due
+        or not (job.processes.is_first or job.processes.is_sharded)
+    ):
         return None
-    is_due = done % every == 0 or done == job.config.steps
-    return job.held_out(job.network) if is_due else None
+    measured = job.held_out(job.network)
+    let_go(job.network)
+    return measured if job.processes.is_first else None
 
 
 def _micro_batches(job: _Job, step: int) -> list[Batch]:
@@ -228,11 +248,13 @@ def _program(job: _Job, decisions: Decisions, device: torch.device) -> nn.Module
     if isinstance(job.data, DocumentRows):
         most = job.data.most_targets(job.processes.share(job.config))
     program: nn.Module = SummedLoss(job.network, decisions.precision, most_targets=most)
-    if decisions.compiled:
+    if decisions.compiled and job.processes.is_sharded:
+        _log.warning("training runs uncompiled, because its weights are dealt out")
+    elif decisions.compiled:
         program = _compiled(
             program, to_device(job.data(0, job.processes.share(job.config)), device)
         )
-    if job.processes.count > 1:
+    if job.processes.count > 1 and not job.processes.is_sharded:
         program = DistributedDataParallel(program)
     return program
 
@@ -344,17 +366,33 @@ class _Keeper:
 
     def save(self) -> None:
         """Save the last step done, unless it is saved."""
-        model = self._job.model
-        if self._metrics is None or self._saved == self._done:
+        model, processes = self._job.model, self._job.processes
+        is_asked = processes.is_first or processes.is_sharded
+        if self._job.run is None or self._saved == self._done or not is_asked:
             return
         assert isinstance(model, LanguageModel)
-        with saving("the metrics", self._folder):
-            self._metrics.sync()
-        path = checkpoint_path(self._folder, self._done)
-        if not path.exists():  # Ctrl-C may have come just after it got its name
-            save_checkpoint(path, model, self._optimizer, step=self._done)
+        if self._metrics is not None:
+            with saving("the metrics", self._folder):
+                self._metrics.sync()
+        save_checkpoint(
+            checkpoint_path(self._folder, self._done),
+            model,
+            self._optimizer,
+            step=self._done,
+            trained=self._job.network,
+            processes=processes,
+        )
         self._saved = self._done
-        prune_checkpoints(self._folder, self._job.config.checkpoints)
+        if processes.is_first:
+            prune_checkpoints(self._folder, self._job.config.checkpoints)
+
+    def save_if_met(self) -> None:
+        """The same of a run that is stopped; not if processes stop at different steps."""
+        processes = self._job.processes
+        if processes.is_sharded and not processes.meet(f"stopped after step {self._done}"):
+            _log.warning("stopped at different steps: the run goes on from its last checkpoint")
+            return
+        self.save()
 
     def close(self) -> None:
         """Close the metrics file."""

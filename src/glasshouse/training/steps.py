@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from glasshouse.models import Transformer
 from glasshouse.training.batches import Batch
 from glasshouse.training.distributed import Processes
+from glasshouse.training.sharding import whole
 
 
 def token_losses(
@@ -129,9 +130,12 @@ def _gradients_kept_local(summed_loss: nn.Module, *, is_last: bool):
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float | None) -> Float[Tensor, ""]:
-    """Scale all gradients down to a global norm; returns the norm they had."""
+    """Scale all gradients down to a global norm; returns the norm they had.
+
+    Of gradients that are dealt out the norm is that of all parts, the same in every process.
+    """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
+    norm = whole(nn.utils.get_total_norm(gradients))
     if max_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
     return norm

@@ -28,6 +28,7 @@ from glasshouse.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
+from glasshouse.training.distributed import refuse_sharded
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer, set_learning_rate
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 
@@ -121,6 +122,7 @@ def train_student(
     """
     if not len(store):
         raise InputError("the store of the teacher is empty; fill it with `store_teacher`")
+    refuse_sharded("a student of a teacher's store")
     network = student.network
     optimizer = make_optimizer(network, config.optimizer)
     done = 0

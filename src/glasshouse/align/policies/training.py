@@ -34,6 +34,7 @@ from glasshouse.align.policies.update import (
 from glasshouse.align.policies.values import make_values
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel
+from glasshouse.training.distributed import refuse_sharded
 from glasshouse.training.loop import interrupts_held
 from glasshouse.training.optimizer import make_optimizer, set_learning_rate
 from glasshouse.training.schedule import learning_rate
@@ -110,6 +111,7 @@ def _start(
             f"{len(prompts)} prompts are fewer than the prompts_per_step={config.prompts_per_step} "
             "of a step; give more, or lower it"
         )
+    refuse_sharded("a policy that learns from its own replies")
     if isinstance(reward, JudgeReward):
         reward.check(policy)
     policy.network.eval()  # no dropout: it would make old and new log-probabilities differ
