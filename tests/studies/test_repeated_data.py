@@ -1,5 +1,6 @@
 """The study of repeated data: planted losses give verdicts that fit, and one tiny whole run."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,10 @@ class TestStudy:
         )
         again = STUDY.run(TINY, seed=101, progress=no_progress, workspace=tmp_path)
         assert [one.as_json() for one in again.claims] == [one.as_json() for one in first.claims]
+        (population,) = tmp_path.rglob("population.json")
+        sizes = (*TINY.clean_widths, *TINY.widths)
+        named = {one["name"] for one in json.loads(population.read_text())["members"]}
+        assert len(named) == sum(len(jobs_of(TINY, width)) for width in sizes)
 
 
 class TestConfig:

@@ -28,6 +28,7 @@ from glasshouse.studies.repeated_data.seen import RepeatedRun, Seen
 from glasshouse.studies.study import Progress
 from glasshouse.studies.working import Ticker
 from glasshouse.training.population import Parameters, select
+from glasshouse.training.population_file import Member, MemberCurve, write_population
 from glasshouse.world.streams import stream
 
 
@@ -49,7 +50,26 @@ def measure(config: RepeatedDataConfig, *, seed: int, progress: Progress, worksp
         else:
             ticker.add(width**2 * config.steps, f"width {width} was kept")
         runs += msgspec.json.decode(path.read_bytes(), type=list[RepeatedRun])
+    write_population(folder, [_member(config, run, seed=seed) for run in runs])
     return Seen(config=config, runs=tuple(runs), moments=moments(config))
+
+
+def _member(config: RepeatedDataConfig, run: RepeatedRun, *, seed: int) -> Member:
+    """A run as the notebook takes it."""
+    return Member(
+        name=f"d{run.width}-share{run.share:g}-x{run.repeats}-{run.replica}",
+        config={
+            "d_model": run.width,
+            "num_layers": config.layers,
+            "share": run.share,
+            "repeats": run.repeats,
+            "replica": run.replica,
+        },
+        steps=config.steps,
+        seed=seed,
+        tokens=config.steps * config.rows * (config.language(seed).length - 1),
+        curves={"held_out/all": MemberCurve(steps=moments(config), values=run.course)},
+    )
 
 
 def jobs_of(config: RepeatedDataConfig, width: int) -> list[Job]:
