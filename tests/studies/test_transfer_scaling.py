@@ -1,5 +1,6 @@
 """The study of transfer: planted laws come back, texts do not leak, and one tiny whole run."""
 
+import json
 import sysconfig
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from glasshouse.errors import InputError
 from glasshouse.scaling import FitConfig, unified_loss
 from glasshouse.studies.study import Figure, no_progress
 from glasshouse.studies.transfer_scaling import STUDY, LongConfig, TransferConfig, claims, small
-from glasshouse.studies.transfer_scaling.config import Arm
+from glasshouse.studies.transfer_scaling.config import PRETRAINED, Arm
 from glasshouse.studies.transfer_scaling.evidence import EVIDENCE
 from glasshouse.studies.transfer_scaling.fits import Compared, PowerLaw, power_law
 from glasshouse.studies.transfer_scaling.grow import (
@@ -332,3 +333,6 @@ class TestTheStudy:
             one.evidence.text for one in findings.claims
         ]
         assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("width-*.json")}
+        (population,) = tmp_path.rglob("population.json")
+        members = json.loads(population.read_text())["members"]
+        assert {one["config"]["arm"] for one in members} == {"scratch", *PRETRAINED}

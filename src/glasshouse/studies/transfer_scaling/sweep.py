@@ -28,6 +28,7 @@ from glasshouse.studies.transfer_scaling.grow import (
 )
 from glasshouse.studies.transfer_scaling.texts import NAME, Texts, make_texts
 from glasshouse.training.population import Parameters, select
+from glasshouse.training.population_file import Member, MemberCurve, write_population
 from glasshouse.world.streams import stream
 
 
@@ -132,6 +133,7 @@ def learn_all(config: TransferConfig, *, seed: int, workspace: Path, progress: P
             write_atomically(path, msgspec.json.encode(kept))
         runs += kept.runs
         seconds += kept.seconds
+    write_population(folder, [_member(config, run, seed=seed) for run in runs])
     return Learned(
         config=config,
         seed=seed,
@@ -140,6 +142,28 @@ def learn_all(config: TransferConfig, *, seed: int, workspace: Path, progress: P
         digest=texts.digest,
         sizes=texts.sizes,
         seconds=seconds,
+    )
+
+
+def _member(config: TransferConfig, run: TransferRun, *, seed: int) -> Member:
+    """A run as the notebook takes it; what it had read before is not among its tokens."""
+    course, steps = run.course, run.course.steps
+    return Member(
+        name=f"d{run.width}-{run.arm}-{run.characters}-{run.replica}",
+        config={
+            "d_model": run.width,
+            "num_layers": config.num_layers,
+            "arm": run.arm,
+            "characters": run.characters,
+            "replica": run.replica,
+        },
+        steps=steps[-1],
+        seed=seed,
+        tokens=steps[-1] * config.batch * config.context,
+        curves={
+            "held_out/all": MemberCurve(steps=steps, values=course.measured),
+            "held_out/stopping": MemberCurve(steps=steps, values=course.stopping),
+        },
     )
 
 
