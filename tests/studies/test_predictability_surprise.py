@@ -1,5 +1,6 @@
 """The study of predictability: texts keep their truth beside them, and one tiny whole run."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,6 +148,10 @@ class TestStudy:
         )
         assert [one.claim.id for one in first.claims] == [claim.id for claim in CLAIMS]
         assert [one.as_json() for one in again.claims] == [one.as_json() for one in first.claims]
+        (population,) = tmp_path.rglob("population.json")
+        members = json.loads(population.read_text())["members"]
+        families = (TINY.mixture, TINY.echo, TINY.records, TINY.ratings)
+        assert len(members) == TINY.replicas * sum(len(one.widths) for one in families)
         for section in first.sections:
             for item in section.items:
                 if isinstance(item, Figure):

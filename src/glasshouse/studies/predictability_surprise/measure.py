@@ -1,6 +1,8 @@
 """Grow every family, ask it what nobody trained on, and keep the numbers."""
 
+import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,25 +18,30 @@ from glasshouse.studies.predictability_surprise.seen import CourtSeen, Curve, Se
 from glasshouse.studies.predictability_surprise.texts import Tokens, Writer
 from glasshouse.studies.study import Progress
 from glasshouse.studies.working import Ticker, threads_restored
+from glasshouse.training.population_file import Member, MemberCurve, write_population
 from glasshouse.world.streams import stream
 
+NAME = "predictability-surprise"
 _LAST_STEPS = 50
-"""Training steps whose mean is the last loss."""
+"""Training steps whose mean is the last loss, and a point of a curve."""
 _ITEM_USERS = 20_000
 """Users over whom items' means are taken."""
 
 Grower = Callable[[Writer, FamilyConfig, str], Iterator[Size]]
 
 
-def measure(config: PredictabilityConfig, *, seed: int, progress: Progress) -> Seen:
-    """Grow and ask all families, on one thread."""
+def measure(
+    config: PredictabilityConfig, *, seed: int, progress: Progress, workspace: Path | None = None
+) -> Seen:
+    """Grow and ask all families, on one thread; how they learned is left in the workspace."""
     families = (config.mixture, config.echo, config.records, config.ratings)
     cost = {id(one): [_work(one, place) for place in range(len(one.widths))] for one in families}
+    members: list[Member] = []
     ticker = Ticker(sum(sum(cost[id(one)]) * one.steps for one in families), progress)
 
     def grown(writer: Writer, family: FamilyConfig, name: str) -> Iterator[Size]:
         for place in range(len(family.widths)):
-            yield grow(
+            size = grow(
                 writer,
                 family,
                 place,
@@ -44,11 +51,13 @@ def measure(config: PredictabilityConfig, *, seed: int, progress: Progress) -> S
                 device=config.device,
                 tick=lambda place=place: ticker.add(cost[id(family)][place], f"growing {name}"),
             )
+            members.extend(_members(size, name, family.widths[place], seed=seed))
+            yield size
 
     with threads_restored():
         torch.set_num_threads(1)
         facts, sums, mixed = _measure_mixture(config, grown, seed=seed)
-        return Seen(
+        seen = Seen(
             config=config,
             facts=facts,
             sums=sums,
@@ -56,6 +65,27 @@ def measure(config: PredictabilityConfig, *, seed: int, progress: Progress) -> S
             echoes=_measure_echoes(config, grown, seed=seed),
             court=_measure_court(config, grown, seed=seed),
             shop=_measure_shop(config, grown, seed=seed),
+        )
+    if workspace is not None:
+        key = hashlib.sha256(f"{config!r}".encode()).hexdigest()[:12]
+        write_population(workspace / NAME / f"seed{seed}-{key}", members)
+    return seen
+
+
+def _members(size: Size, family: str, width: int, *, seed: int) -> Iterator[Member]:
+    """The models of a size as the notebook takes them: the mean loss of each stretch of steps."""
+    steps, replicas = size.losses.shape
+    ends = tuple(range(_LAST_STEPS, steps + 1, _LAST_STEPS)) or (steps,)
+    for replica in range(replicas):
+        means = [
+            float(size.losses[max(0, end - _LAST_STEPS) : end, replica].mean()) for end in ends
+        ]
+        yield Member(
+            name=f"{family}-d{width}-{replica}",
+            config={"family": family, "d_model": width, "params": size.params, "replica": replica},
+            steps=steps,
+            seed=seed,
+            curves={"loss": MemberCurve(steps=ends, values=tuple(means))},
         )
 
 

@@ -19,13 +19,13 @@ def run(
     progress: Progress,
     workspace: Path | None = None,
 ) -> Findings:
-    """Grow every family and judge every claim; nothing is kept in a workspace.
+    """Grow every family and judge every claim; a workspace gets how they learned.
 
     Raises:
         InputError: If the config asks for a device that is not there.
     """
     check_device(config.device)
-    seen = measure(config, seed=seed, progress=progress)
+    seen = measure(config, seed=seed, progress=progress, workspace=workspace)
     claims = results(seen, seed=seed)
     return Findings(
         claims=claims,
