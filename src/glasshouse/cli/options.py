@@ -41,4 +41,12 @@ Settings = Annotated[
         help="Change a field of the config, as train.peak_lr=1e-3; may be given again.",
     ),
 ]
+Shard = Annotated[
+    bool,
+    typer.Option(
+        "--shard",
+        help="Under torchrun: deal out weights, gradients and moments among processes, not batches "
+        "alone.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON record per line.")]

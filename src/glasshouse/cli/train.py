@@ -12,7 +12,7 @@ import typer
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
-from glasshouse.cli.options import AsJson, Settings, named_path, whole_number
+from glasshouse.cli.options import AsJson, Settings, Shard, named_path, whole_number
 from glasshouse.cli.overrides import apply_overrides
 from glasshouse.errors import InputError
 
@@ -55,6 +55,7 @@ def train(
         ),
     ] = None,
     settings: Settings = None,
+    shard: Shard = False,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
@@ -63,6 +64,7 @@ def train(
 
     Give one of --text, --world and --resume. Ctrl-C leaves a checkpoint and says how to go on.
     The answer is the run folder, for `glasshouse generate`; with --json, one record per step.
+    Several processes: `torchrun --nproc-per-node 2 -m glasshouse train …`, with --shard or without.
 
     [green]glasshouse train --text book.txt --set train.steps=300[/green]
     """
@@ -76,7 +78,7 @@ def train(
     try:
         from glasshouse.training import joined_processes, open_run
 
-        with joined_processes() as processes:
+        with joined_processes(shard=shard) as processes:
             if resume is None and processes.is_first:
                 _start(folder, text, world, settings or [])
             processes.wait()
