@@ -25,19 +25,19 @@ class FewShotStudyConfig:
     """Width of a head."""
     context: int = 64
     """Tokens of a document less one."""
-    steps: int = 1_800
+    steps: int = 2_400
     """Optimizer steps."""
-    rows: int = 32
+    rows: int = 24
     """Documents a step."""
-    function_share: float = 0.65
+    function_share: float = 0.6
     """Share of documents whose examples are of a hidden function."""
-    named: float = 0.25
+    named: float = 0.1
     """Share of documents that begin with the name of their kind."""
     lr: float = 4e-3
     """Peak learning rate of all sizes; it falls to nothing along a cosine."""
     warmup_steps: int = 50
     """Steps of warm-up."""
-    words: int = 32
+    words: int = 300
     """Words that are read scrambled and as they are."""
     unscrambled: int = 16
     """Words that are only read as they are; their scrambled forms are asked for."""
@@ -49,7 +49,7 @@ class FewShotStudyConfig:
     """Questions that contamination is measured on."""
     planted: float = 0.2
     """Share of them that is planted."""
-    planted_reads: int = 20
+    planted_reads: int = 80
     """Times that each planted question is read."""
     extra_steps: int = 150
     """Steps that the largest model goes on for, with planted questions and without."""
@@ -130,7 +130,7 @@ def paper() -> FewShotStudyConfig:
         rows=128,
         lr=1e-3,
         warmup_steps=500,
-        words=300,
+        words=400,
         unscrambled=100,
         word_steps=5_000,
         questions=1_000,

@@ -18,7 +18,9 @@ from glasshouse.world.streams import Dice, stream
 NAME = "few-shot"
 BEGIN, UNNAMED, BLANK, FILL = "<begin>", "some", "_", "~"
 LETTERS = tuple("abcdefghij")
-"""Of hidden functions and analogies."""
+"""Of analogies; the first `ALPHABET` of them of hidden functions too."""
+ALPHABET = 6
+"""Letters of hidden functions: fewer are sooner learned, and leave more for a second example."""
 SPELT = tuple("klmnopqrstuvwxyz")
 """Of words that are spelt, and the words of sentences."""
 CLASSES = tuple("ABCDE")
@@ -120,8 +122,8 @@ def _spaced(text: Sequence[str]) -> str:
 def _function(kind: str, dice: Dice) -> Example:
     import numpy as np
 
-    word = [dice.below(len(LETTERS)) for _ in range(3)]
-    answer = FUNCTIONS[kind](np.array(word), len(LETTERS)).tolist()
+    word = [dice.below(ALPHABET) for _ in range(3)]
+    answer = FUNCTIONS[kind](np.array(word), ALPHABET).tolist()
     said, told = (_spaced([LETTERS[one] for one in some]) for some in (word, answer))
     return Example(f"{said} >", f"{told} .")
 

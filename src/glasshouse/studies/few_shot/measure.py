@@ -16,7 +16,7 @@ from glasshouse.files import write_atomically
 from glasshouse.models import LanguageModel
 from glasshouse.studies.few_shot.config import FewShotStudyConfig
 from glasshouse.studies.few_shot.grow import as_model, fresh, train
-from glasshouse.studies.few_shot.kinds import NAME, SCRAMBLED, Lexicon, lexicon_of
+from glasshouse.studies.few_shot.kinds import ALPHABET, NAME, SCRAMBLED, Lexicon, lexicon_of
 from glasshouse.studies.few_shot.planting import plant
 from glasshouse.studies.few_shot.seen import ASKED, FEW, SHOTS, Answers, Seen, SizeSeen
 from glasshouse.studies.few_shot.tasks import task_of
@@ -38,7 +38,8 @@ _IDEAL_DOCUMENTS = 4_000
 
 def measure(config: FewShotStudyConfig, *, seed: int, progress: Progress, workspace: Path) -> Seen:
     """Train and measure what is not yet kept."""
-    key = hashlib.sha256(f"{replace(config, draws=20)!r}".encode()).hexdigest()[:12]
+    recipe = f"{replace(config, draws=20)!r} {mixture(config.function_share)!r} {words_alone()!r}"
+    key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     folder = workspace / NAME / f"seed{seed}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     work = {width: _work(config, width) for width in config.widths}
@@ -61,7 +62,7 @@ def measure(config: FewShotStudyConfig, *, seed: int, progress: Progress, worksp
 
 def ideal(seed: int) -> dict[int, float]:
     """What the best reader of unnamed functions gets right, by number of examples."""
-    domain = HiddenFunction(examples=SHOTS[-1] + 1, named=0.0)
+    domain = HiddenFunction(alphabet=ALPHABET, examples=SHOTS[-1] + 1, named=0.0)
     drawn = domain.draw(_IDEAL_DOCUMENTS, stream(seed, NAME, "ideal"))
     means = domain.ideal(drawn.ids).mean(axis=0)
     return {shots: float(means[shots]) for shots in SHOTS}
@@ -73,16 +74,9 @@ def ask_all(
     """Put every task to a model, with every number of examples."""
     found = []
     count = max(2, config.questions // 5)
-    for way, shots in (
-        *(("unnamed", one) for one in SHOTS),
-        ("named", 0),
-        ("named", FEW),
-        ("misled", 1),
-        ("misled", FEW),
-    ):
-        right: list[int] = []
-        for kind in NAMES:
-            task = task_of(
+    for way, numbers in {"unnamed": SHOTS, "named": (0, FEW), "misled": (1, FEW)}.items():
+        tasks = [
+            task_of(
                 kind,
                 lexicon,
                 count=count,
@@ -90,8 +84,11 @@ def ask_all(
                 is_named=way == "named",
                 is_misled=way == "misled",
             )
-            right += _right(model, task, shots, seed)
-        found.append(Answers(kind="functions", shots=shots, way=way, right=tuple(right)))
+            for kind in NAMES
+        ]
+        for shots in numbers:
+            right = [one for task in tasks for one in _right(model, task, shots, seed)]
+            found.append(Answers(kind="functions", shots=shots, way=way, right=tuple(right)))
     for kind, numbers in ASKED.items():
         found += ask(model, kind, numbers, lexicon, config, seed=seed)
     return tuple(found)

@@ -27,12 +27,12 @@ from glasshouse.world.streams import Dice
 
 OTHERS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "sums": (SUMS, 0.28),
-    "scrambled": (SCRAMBLED, 0.28),
-    "words": (("words",), 0.06),
+    "scrambled": (SCRAMBLED, 0.26),
+    "words": (("words",), 0.05),
     "novel": (("novel",), 0.12),
-    "sentences": (("sentences",), 0.06),
-    "blanks": (("blanks",), 0.08),
-    "analogies": (("analogies",), 0.12),
+    "sentences": (("sentences",), 0.04),
+    "blanks": (("blanks",), 0.11),
+    "analogies": (("analogies",), 0.14),
 }
 """Families beside hidden functions: their kinds, and their share of what is left."""
 WHOLE = ("words", "sentences")
@@ -96,8 +96,12 @@ def mixture(function_share: float) -> dict[str, tuple[tuple[str, ...], float]]:
 
 
 def words_alone() -> dict[str, tuple[tuple[str, ...], float]]:
-    """Scrambled words and words as they are, and nothing else."""
-    return {"scrambled": (SCRAMBLED, 0.8), "words": (("words",), 0.2)}
+    """Scrambled words, most of them reversed, and words as they are, and nothing else."""
+    return {
+        "reversed": (("reversed",), 0.5),
+        "scrambled": (SCRAMBLED, 0.3),
+        "words": (("words",), 0.2),
+    }
 
 
 def write(
