@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from glasshouse.errors import InputError
-from glasshouse.scaling import SweepPlan
+from glasshouse.scaling import SweepPlan, timing
 from glasshouse.scaling.plan_files import plan_of, read_plan_file, sweep_config
 from glasshouse.scaling.records import open_sweep
 from glasshouse.scaling.sweep_data import (
@@ -92,5 +92,17 @@ def test_costs_are_of_the_whole_plan():
     whole: SweepPlan = plan(model={"widths": [8, 16], "layers": [1]})
     costs = population_costs(whole)
     assert sum(one.flops for one in costs) == pytest.approx(whole.flops)
-    assert all(one.seconds > 0 for one in costs)
+    assert all(one.seconds is not None and one.seconds > 0 for one in costs)
     assert torch.get_num_threads() == threads
+
+
+def test_nothing_large_is_timed(monkeypatch):
+    """A plan for a cluster is counted on the machine where it is made, and no more; beside small
+    models it takes as long an operation as the largest of those."""
+    monkeypatch.setattr(timing, "_seconds_a_step", lambda group, plan: 1e-3)
+    huge = plan(budget=1e30, model={"widths": [8192], "layers": [64]})
+    assert [one.seconds for one in population_costs(huge)] == [None]
+    both = plan(budget=1e30, model={"widths": [8, 8192], "layers": [1]})
+    little, much = population_costs(both)
+    assert little.seconds == pytest.approx(4e-3)
+    assert much.seconds == pytest.approx(4e-3 * much.flops / little.flops)

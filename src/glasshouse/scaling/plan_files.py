@@ -2,15 +2,15 @@
 
 import difflib
 import json
+import math
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import yaml
 
 from glasshouse.errors import InputError
@@ -50,19 +50,22 @@ class ModelSizes:
             raise InputError("give either model.widths or model.params, as widths = [8, 16, 32]")
         if not self.layers:
             raise InputError("model.layers must name at least one depth, as layers = [2]")
-        if any(not 0 < one < np.inf for one in (*self.widths, *self.params, *self.layers)):
-            raise InputError("model.widths, params and layers must be positive")
+        for name in ("widths", "params", "layers"):
+            _refuse_not_positive(f"model.{name}", getattr(self, name))
+        for name in ("d_head", "base_width", "init_std"):
+            value = getattr(self, name)
+            _refuse_not_positive(f"model.{name}", () if value is None else (value,))
 
     def shapes(self, vocab_size: int, context: int) -> tuple[list[Shape], int]:
         """Every model, and the base width."""
         pairs = [(width, depth) for width in self.widths for depth in self.layers]
         pairs += [
-            (self.d_head * max(1, round(np.sqrt(count / (12 * depth)) / self.d_head)), depth)
+            (self.d_head * max(1, round(math.sqrt(count / (12 * depth)) / self.d_head)), depth)
             for count in self.params
             for depth in self.layers
         ]
         base = self.base_width or min(width for width, _ in pairs)
-        std = self.init_std or max(0.02, round(0.5 / np.sqrt(base), 4))
+        std = self.init_std or max(0.02, round(0.5 / math.sqrt(base), 4))
         return [
             Shape(
                 d_model=width,
@@ -70,7 +73,7 @@ class ModelSizes:
                 vocab_size=vocab_size,
                 context=context,
                 d_head=self.d_head,
-                init_std=float(std),
+                init_std=std,
             )
             for width, depth in dict.fromkeys(pairs)
         ], base
@@ -101,6 +104,19 @@ class Amounts:
     schedule: Schedule = "cosine"
     """Cosine to zero; or constant, whose every moment counts."""
 
+    def __post_init__(self) -> None:
+        for name in ("batches", "lrs", "seeds"):
+            if not getattr(self, name):
+                raise InputError(f"train.{name} must name at least one")
+        for name in ("tokens", "steps", "computes", "batches", "lrs"):
+            _refuse_not_positive(f"train.{name}", getattr(self, name))
+        for name in ("levels", "tokens_per_param"):
+            _refuse_not_positive(f"train.{name}", (getattr(self, name),))
+        if not 1 < self.ratio < math.inf:
+            raise InputError(f"train.ratio={self.ratio:g} must be above 1")
+        if min(self.seeds) < 0:
+            raise InputError(f"train.seeds={min(self.seeds)} must be at least 0")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepConfig:
@@ -120,7 +136,7 @@ class SweepConfig:
     """What counts as an operation."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.budget < np.inf:
+        if not 0 < self.budget < math.inf:
             raise InputError(f"budget={self.budget} must be a positive number of FLOP, as 1e12")
         one_of_each = {"isoflop": ("batches", "lrs"), "frontier": ("batches", "lrs", "seeds")}
         for name in one_of_each.get(self.kind, ()):
@@ -130,6 +146,12 @@ class SweepConfig:
             raise InputError("a grid needs either train.tokens or train.steps, as steps = [200]")
         if self.kind == "isoflop" and not self.train.computes:
             raise InputError("kind isoflop needs train.computes, as computes = [1e9, 4e9]")
+
+
+def _refuse_not_positive(name: str, values: Sequence[float]) -> None:
+    for value in values:
+        if not 0 < value < math.inf:
+            raise InputError(f"{name}={value:g} must be positive")
 
 
 def plan_of(config: SweepConfig, *, vocab_size: int, context: int) -> SweepPlan:

@@ -1,6 +1,7 @@
 """How long a sweep will take: a few steps of some of its populations are timed."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,9 @@ from glasshouse.scaling.training import train_trials
 from glasshouse.training.batches import Batch, BatchSource
 
 _MOST_TIMED = 4
+_LARGEST_STEP, _LARGEST_MODELS = 3e9, 3e7
+"""Operations of a step, and parameters of a population, beyond which nothing is timed: a plan for
+a cluster must not take down the machine that it is made on."""
 _SHORT, _LONG = 1, 5
 """Steps of the two runs whose difference is the price of a step."""
 _TIMES = 2
@@ -33,23 +37,18 @@ class PopulationCost:
     """How many there are of them."""
     flops: float
     """Of all of them."""
-    seconds: float
-    """Expected, on one core of this machine, with nothing else to do."""
+    seconds: float | None
+    """Expected, on one core of this machine, with nothing else to do; None where every population
+    is too large to be timed here."""
 
 
 def population_costs(plan: SweepPlan) -> list[PopulationCost]:
-    """The cost of each population, the time from steps of some sizes, timed on one thread."""
+    """The cost of each population, the time from steps of some sizes, timed on one thread.
+
+    What is too large to be timed is held to take as long an operation as the largest that is.
+    """
     groups = populations(plan.trials)
-    a_step = [_flops(group, plan) / group[0].steps for group in groups]
-    order = np.argsort(a_step)
-    some = np.unique(np.linspace(0, len(order) - 1, min(_MOST_TIMED, len(order))).round())
-    timed = [int(order[int(one)]) for one in some]
-    _seconds_a_step(groups[timed[0]], plan)  # the first of all calls costs more
-    seconds = [_seconds_a_step(groups[place], plan) for place in timed]
-    # a step's time is no multiple of its operations where models are small: between what was timed
-    # it is read off a line in the logarithms of both
-    known = np.log([a_step[place] for place in timed])
-    found = np.exp(np.interp(np.log(a_step), known, np.log(seconds)))
+    prices = _prices(groups, plan)
     return [
         PopulationCost(
             d_model=group[0].shape.d_model,
@@ -60,10 +59,32 @@ def population_costs(plan: SweepPlan) -> list[PopulationCost]:
             batch=group[0].batch,
             trials=len(group),
             flops=_flops(group, plan),
-            seconds=float(price * group[0].steps),
+            seconds=None if price is None else price * group[0].steps,
         )
-        for group, price in zip(groups, found, strict=True)
+        for group, price in zip(groups, prices, strict=True)
     ]
+
+
+def _prices(groups: Sequence[tuple[Trial, ...]], plan: SweepPlan) -> list[float] | list[None]:
+    """Seconds of a step of each population."""
+    a_step = np.array([_flops(group, plan) / group[0].steps for group in groups])
+    _, rising = np.unique(a_step.round(), return_index=True)  # one of those that cost the same
+    order = [one for one in rising.tolist() if _can_be_timed(groups[one], flops=float(a_step[one]))]
+    if not order:
+        return [None] * len(groups)
+    some = np.unique(np.linspace(0, len(order) - 1, min(_MOST_TIMED, len(order))).round())
+    timed = [order[int(one)] for one in some]
+    _seconds_a_step(groups[timed[0]], plan)  # the first of all calls costs more
+    seconds = [_seconds_a_step(groups[place], plan) for place in timed]
+    # a step's time is no multiple of its operations where models are small: between what was timed
+    # it is read off a line in the logarithms of both
+    between = np.interp(np.log(a_step), np.log(a_step[timed]), np.log(seconds))
+    beyond = np.maximum(1, a_step / a_step[timed[-1]])
+    return (np.exp(between) * beyond).tolist()
+
+
+def _can_be_timed(group: tuple[Trial, ...], *, flops: float) -> bool:
+    return flops <= _LARGEST_STEP and len(group) * group[0].shape.params <= _LARGEST_MODELS
 
 
 def _flops(group: tuple[Trial, ...], plan: SweepPlan) -> float:

@@ -40,11 +40,15 @@ def print_costs(plan: SweepPlan, *, json: bool) -> None:
         table.add_row(
             *(f"{cell:,}" for cell in (*cells, one.trials)),
             f"{one.flops:.3g}",
-            duration(one.seconds),
+            "—" if one.seconds is None else duration(one.seconds),
         )
     table_console().print(table)
-    whole = duration(sum(one.seconds for one in costs))
-    data(f"{_whole(plan)}; {_share(plan)}; about {whole} of one core")
+    seconds = [one.seconds for one in costs if one.seconds is not None]
+    if not seconds:
+        data(f"{_whole(plan)}; {_share(plan)}")
+        talk("these models are too large for a few steps to be timed here")
+        return
+    data(f"{_whole(plan)}; {_share(plan)}; about {duration(sum(seconds))} of one core")
     talk("the time is of training alone, from steps that were timed here on random tokens")
 
 
