@@ -11,7 +11,7 @@ from glasshouse.studies.few_shot.seen import ASKED, FEW, SHOTS, Seen, few_of
 def by_shots(seen: Seen) -> Drawing:
     """Hidden functions over the number of examples, a line a size, and the best reader."""
     config = seen.config
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
     for number, width in enumerate(config.widths):
         values = [seen.mean(width, "functions", one) for one in SHOTS]
         label = f"N = {config.params(width):,}"
@@ -20,7 +20,7 @@ def by_shots(seen: Seen) -> Drawing:
     axes[0].plot(SHOTS, ideal, "--", color="gray", label="best reader")
     axes[0].set(xlabel="examples", ylabel="right", title="Function not named", ylim=(0, 1.02))
     axes[0].set_xticks(SHOTS)
-    axes[0].legend(fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     ways = (
         ("no name,\nno example", 0, "unnamed"),
         (f"{FEW} of other\nfunctions", FEW, "misled"),
@@ -32,7 +32,6 @@ def by_shots(seen: Seen) -> Drawing:
         axes[1],
         [label for label, _, _ in ways],
         [[seen.mean(width, "functions", n, way) for _, n, way in ways] for width in config.widths],
-        [f"N = {config.params(width):,}" for width in config.widths],
     )
     axes[1].set(ylabel="right", title="Examples and names", ylim=(0, 1.02))
     return figure
@@ -57,7 +56,9 @@ def by_size(seen: Seen) -> Drawing:
         axis.set(
             title=title, xscale="log", xlabel="parameters N", ylabel="right", ylim=(-0.02, 1.02)
         )
-        axis.legend(fontsize=7)
+        axis.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
+        axis.minorticks_off()
+        axis.legend(fontsize=7, loc="upper left")
     return figure
 
 
@@ -77,16 +78,18 @@ def planting(seen: Seen) -> Drawing:
         [float(np.array(right)[part].mean()) if part.any() else 0.0 for _, part in parts]
         for right in (found.right_clean, found.right)
     ]
-    _bars(axis, [label for label, _ in parts], rows, ["read none of them", "read the planted ones"])
-    axis.set(ylabel="right", title="Sums of three digits")
+    _bars(axis, [label for label, _ in parts], rows)
+    axis.legend(["read none of them", "read the planted ones"], fontsize=7)
+    axis.set(
+        ylabel="right", title="Sums of three digits", ylim=(0, 1.2 * max(0.05, *map(max, rows)))
+    )
     return figure
 
 
-def _bars(axis, labels: list[str], rows: list[list[float]], names: list[str]) -> None:
+def _bars(axis, labels: list[str], rows: list[list[float]]) -> None:
     """Groups of bars, a colour a row."""
     width = 0.8 / len(rows)
-    for number, (values, name) in enumerate(zip(rows, names, strict=True)):
+    for number, values in enumerate(rows):
         places = np.arange(len(labels)) - 0.4 + (number + 0.5) * width
-        axis.bar(places, values, width, color=f"C{number}", label=name)
+        axis.bar(places, values, width, color=f"C{number}")
     axis.set_xticks(np.arange(len(labels)), labels, fontsize=7)
-    axis.legend(fontsize=7)
