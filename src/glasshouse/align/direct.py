@@ -23,6 +23,7 @@ from glasshouse.align.direct_keeping import PairKeeper, about_run
 from glasshouse.align.judges.losses import dpo_loss
 from glasshouse.align.pairs.comparisons import Comparison
 from glasshouse.align.pairs.rows import PairRow, encode_pair, length_batches
+from glasshouse.align.pairs.weights import counted_places, relative_weights
 from glasshouse.align.talks.dialogues import Layout
 from glasshouse.errors import InputError
 from glasshouse.models import LanguageModel, Transformer
@@ -79,7 +80,7 @@ class DpoConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DpoStep:
-    """One optimizer step; all before its update."""
+    """One optimizer step; all before its update, and means weighted by what pairs weigh."""
 
     step: int
     """Steps taken, from 1."""
@@ -113,7 +114,8 @@ def train_dpo(
     With a folder, a run that was stopped goes on when it is called again with the same arguments,
     the policy as it was at first among them.
 
-    A preference that is a probability counts both ways, each in its share. Under `torchrun`, inside
+    A preference that is a probability counts both ways, each in its share, and a pair counts by its
+    weight. Under `torchrun`, inside
     `joined_processes()`, every process calls this and trains on its share of every batch; inside
     `joined_processes(shard=True)` with its share of the weights, as `training.train` does.
 
@@ -132,19 +134,23 @@ def train_dpo(
             number: with the step.
         RunError: If what the folder holds is damaged, or the disk is full.
     """
-    if not comparisons:
-        raise InputError("there are no comparisons to learn from")
-    rows = [encode_pair(layout, one, policy.network.config.context) for one in comparisons]
+    places = counted_places(comparisons)
+    counted = [comparisons[place] for place in places]
+    if isinstance(reference, Tensor):
+        _check_reference(reference, len(comparisons))
+        reference = reference[places]
+    rows = [encode_pair(layout, one, policy.network.config.context) for one in counted]
     kept = _reference(policy, rows, reference, config)
-    labels = torch.tensor([one.p_first for one in comparisons])
+    labels = torch.tensor([one.p_first for one in counted])
+    weights = torch.tensor(relative_weights([one.weight for one in counted]), dtype=torch.float32)
     keeper = PairKeeper(
         folder,
         policy,
-        {} if folder is None else about_run(policy, rows, labels, kept, config),
+        {} if folder is None else about_run(policy, rows, labels, weights, kept, config),
         config.checkpoints,
         processes=current_processes(),
     )
-    return _train(policy, rows, labels, kept, config, keeper)
+    return _train(policy, rows, labels, weights, kept, config, keeper)
 
 
 def num_steps(pairs: int, config: DpoConfig) -> int:
@@ -209,6 +215,14 @@ def _scattered(
     return -torch.zeros_like(mask[:, 0]).index_add(0, row, surprise)
 
 
+def _check_reference(reference: Tensor, pairs: int) -> None:
+    if reference.shape != (pairs, 2):
+        raise InputError(
+            f"the reference has log-probabilities of shape {tuple(reference.shape)}; there are "
+            f"{pairs} pairs, each of two replies"
+        )
+
+
 def _reference(
     policy: LanguageModel,
     rows: Sequence[PairRow],
@@ -216,11 +230,6 @@ def _reference(
     config: DpoConfig,
 ) -> Float[Tensor, "pair 2"]:
     if isinstance(reference, Tensor):
-        if reference.shape != (len(rows), 2):
-            raise InputError(
-                f"the reference has log-probabilities of shape {tuple(reference.shape)}; there are "
-                f"{len(rows)} pairs, each of two replies"
-            )
         return reference.float()
     if reference is not None and (
         reference.tokenizer.core.get_vocab() != policy.tokenizer.core.get_vocab()
@@ -255,6 +264,7 @@ def _train(
     policy: LanguageModel,
     rows: Sequence[PairRow],
     labels: Float[Tensor, " pair"],
+    weights: Float[Tensor, " pair"],
     reference: Float[Tensor, "pair 2"],
     config: DpoConfig,
     keeper: PairKeeper,
@@ -267,6 +277,7 @@ def _train(
                 network=trained,
                 rows=rows,
                 labels=labels,
+                weights=weights,
                 reference=reference,
                 config=config,
                 optimizer=make_optimizer(trained, config.optimizer),
@@ -285,6 +296,8 @@ class _Job:
     network: nn.Module
     rows: Sequence[PairRow]
     labels: Float[Tensor, " pair"]
+    weights: Float[Tensor, " pair"]
+    """Over their mean."""
     reference: Float[Tensor, "pair 2"]
     config: DpoConfig
     optimizer: torch.optim.Optimizer
@@ -331,8 +344,10 @@ def _advance(job: _Job, places: Sequence[int], number: int, lr: float) -> DpoSte
     gain = found.float() - job.reference[shown].to(device)
     loss, told = _loss(gain, [rows[at] for at in shown], job.labels[shown].to(device), config)
     count = torch.tensor(float(len(own) > 0), device=device)
-    (loss.sum() * count * processes.count / len(places)).backward()
-    told = processes.total(told.sum(dim=0) * count) / len(places)
+    weight = job.weights[shown].to(device)
+    ((loss * weight).sum() * count * processes.count / len(places)).backward()
+    told = (told * weight[:, None]).sum(dim=0) * count
+    told = processes.total(told) / job.weights[places].sum().item()
     if not bool(told.isfinite().all()):
         raise InputError(
             f"step {number + 1}: the loss is {told[0].item()}; lower schedule.peak_lr={lr:g}"

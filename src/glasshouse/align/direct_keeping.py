@@ -181,6 +181,7 @@ def about_run(
     policy: LanguageModel,
     rows: Sequence[PairRow],
     labels: Float[Tensor, " pair"],
+    weights: Float[Tensor, " pair"],
     reference: Float[Tensor, "pair 2"],
     config: Any,
 ) -> dict[str, Any]:
@@ -190,12 +191,15 @@ def about_run(
         policy: As it is before the first step.
         rows: The pairs in tokens.
         labels: How likely the first reply of each is the better one.
+        weights: How much each counts, over the mean.
         reference: Log-probabilities under the reference.
         config: The `DpoConfig`.
     """
     digest = hashlib.sha256()
     for row, label in zip(rows, labels.tolist(), strict=True):
         digest.update(json.dumps([row.texts, row.replies, label]).encode())
+    if not bool((weights == 1).all()):
+        digest.update(json.dumps(weights.tolist()).encode())
     return {
         "format": FORMAT,
         "config": json.loads(json.dumps(asdict(config))),

@@ -6,7 +6,8 @@ each is worth (l2), and what the better one says (imitation, which trains no hea
 mean log-probability of `scoring`).
 
 Rows of like length go together, so that little padding is computed; which comparisons a step sees
-is a function of the seed and the step alone.
+is a function of the seed and the step alone. Comparisons may have weights; several processes may
+share a step.
 
 Source:
     Askell et al. 2021 (2112.00861), section 3.1, for ranked, binary and imitation; Bai et al. 2022
@@ -15,23 +16,27 @@ Source:
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from glasshouse.align.judges.losses import score_loss, soft_binary_loss, soft_ranked_loss
 from glasshouse.align.judges.model import PreferenceModel, pad_right
 from glasshouse.align.pairs.comparisons import Comparison
+from glasshouse.align.pairs.weights import counted_places, relative_weights
 from glasshouse.errors import InputError
 from glasshouse.training.config import Precision
 from glasshouse.training.decisions import settled_precision
+from glasshouse.training.distributed import Processes, current_processes
 from glasshouse.training.loop import step_randomness
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer, set_learning_rate
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
-from glasshouse.training.steps import autocast
+from glasshouse.training.sharding import dealt_out
+from glasshouse.training.steps import autocast, clip_gradients
 
 Objective = Literal["ranked", "binary", "l2", "imitation"]
 """What is learned from a comparison."""
@@ -93,7 +98,8 @@ class JudgeStep:
     """Steps taken, from 1."""
     loss: float
     """Mean loss of the batch before the update: in nats a comparison (ranked), a reply (binary) or
-    a token (imitation), or in squared grades (l2); without what `centre` and `lm_weight` add."""
+    a token (imitation), or in squared grades (l2); without what `centre` and `lm_weight` add. This
+    and the other means are weighted by what comparisons weigh."""
     accuracy: float
     """Share of comparisons whose likelier reply scored higher; 0.5 where nothing is scored."""
     margin: float
@@ -112,59 +118,102 @@ class _Pair(NamedTuple):
     p_first: float
     grades: tuple[float, float] | None
 
+    @property
+    def better(self) -> int:
+        """Which reply is the likelier one: 0 or 1."""
+        return int(self.p_first < 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one process computes of a step."""
+
+    pairs: Sequence[_Pair]
+    shares: list[float] | None
+    """Of each pair in the mean over the step's pairs, times the number of processes, over which
+    gradients are averaged; None: it is alone, and all count alike."""
+    token_shares: list[float] | None
+    """The same in the mean over tokens of better replies: of each of a pair's tokens."""
+
+
+class _Told(NamedTuple):
+    """What a forward pass comes to: means over the step, of this process's part."""
+
+    loss: Float[Tensor, ""]
+    """The objective's."""
+    extra: Float[Tensor, ""]
+    """What `centre` and `lm_weight` add."""
+    right: Float[Tensor, ""]
+    """Share of pairs whose likelier reply scored higher."""
+    margin: Float[Tensor, ""]
+    """Distance of both scores."""
+
 
 def train_judge(
     model: PreferenceModel, comparisons: Sequence[Comparison], config: JudgeTrainingConfig
 ) -> Generator[JudgeStep, None, None]:
     """Train a preference model in place; stopping early is `break`.
 
+    Comparisons count by their `weight`. Under `torchrun`, inside `joined_processes()`, every
+    process calls this with the same arguments and trains on its share of every batch; inside
+    `joined_processes(shard=True)` with its share of the weights, as `training.train` does.
+
     Raises:
-        InputError: If there are no comparisons, one does not fit the context or has no grades that
-            the objective needs, or the loss is no longer a number: with the step.
+        InputError: If there are no comparisons that count, one does not fit the context or has no
+            grades that the objective needs, or the loss is no longer a number: with the step.
     """
-    if not comparisons:
-        raise InputError("there are no comparisons to learn from")
-    if config.objective == "l2" and any(one.grades is None for one in comparisons):
+    counted = [comparisons[place] for place in counted_places(comparisons)]
+    if config.objective == "l2" and any(one.grades is None for one in counted):
         raise InputError("objective='l2' needs comparisons with grades; some have none")
-    pairs = [_pair(model, one) for one in comparisons]
+    pairs = [_pair(model, one) for one in counted]
+    sizes = [pair.replies[pair.better] for pair in pairs]
+    weights = [one.weight for one in counted]
     batches = list(_batches([max(map(len, pair.rows)) for pair in pairs], config))
-    optimizer = make_optimizer(model, config.optimizer)
     device = model.head.weight.device
-    precision = settled_precision(config.precision, device)
+    processes = current_processes()
+    asked = _Asked(model, config, settled_precision(config.precision, device))
+    dealing = _Dealing(
+        pairs, relative_weights(weights), relative_weights(weights, sizes), processes
+    )
     model.train()
     try:
-        for number, places in enumerate(batches):
-            lr = learning_rate(config.schedule, number, len(batches))
-            set_learning_rate(optimizer, lr)
-            with (
-                step_randomness(config.seed, number, 0, device),
-                autocast(device, precision),
-            ):
-                loss, extra, margin, p_first = _losses(model, [pairs[at] for at in places], config)
-            total = loss + extra
-            if not bool(total.isfinite()):
-                raise InputError(
-                    f"step {number + 1}: the loss is {total.item()}; lower schedule.peak_lr={lr}"
+        with dealt_out(asked, processes) as trained:
+            trained.train()
+            optimizer = make_optimizer(trained, config.optimizer)
+            program = _shared(trained, processes)
+            for number, places in enumerate(batches):
+                lr = learning_rate(config.schedule, number, len(batches))
+                set_learning_rate(optimizer, lr)
+                optimizer.zero_grad(set_to_none=True)
+                with step_randomness(config.seed, number, processes.rank, device):
+                    told = _Told(*program(dealing.part(places)))
+                total = told.loss + told.extra
+                seen = processes.total(torch.stack([*told, total]).detach()) / processes.count
+                if not bool(seen[-1].isfinite()):
+                    raise InputError(
+                        f"step {number + 1}: the loss is {seen[-1].item()}; lower "
+                        f"schedule.peak_lr={lr}"
+                    )
+                total.backward()
+                if config.optimizer.clip_norm is not None:
+                    clip_gradients(list(trained.parameters()), config.optimizer.clip_norm)
+                optimizer.step()
+                loss, _, right, margin, _ = seen.tolist()
+                by_pair, by_token = dealing.weight_of(places)
+                is_imitation = config.objective == "imitation"
+                yield JudgeStep(
+                    step=number + 1,
+                    loss=loss / (by_token if is_imitation else by_pair),
+                    accuracy=0.5 if is_imitation else right / by_pair,
+                    margin=margin / by_pair,
+                    lr=lr,
                 )
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            if config.optimizer.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.clip_norm)
-            optimizer.step()
-            right = ((margin > 0) == (p_first > 0.5)).float().mean().item()
-            yield JudgeStep(
-                step=number + 1,
-                loss=loss.item(),
-                accuracy=0.5 if config.objective == "imitation" else right,
-                margin=margin.abs().mean().item(),
-                lr=lr,
-            )
     finally:
         model.eval()
 
 
 def num_steps(comparisons: int, config: JudgeTrainingConfig) -> int:
-    """Steps that training takes."""
+    """Steps that training takes on so many comparisons of a weight above 0."""
     return config.epochs * -(-comparisons // config.batch)
 
 
@@ -175,30 +224,106 @@ def _pair(model: PreferenceModel, one: Comparison) -> _Pair:
     return _Pair((first, second), (first_reply, second_reply), one.p_first, one.grades)
 
 
-def _losses(
-    model: PreferenceModel, pairs: Sequence[_Pair], config: JudgeTrainingConfig
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, " pair"], Float[Tensor, " pair"]]:
-    """The objective's loss, what else is added to it, the margins of scores, and the labels."""
-    device = model.head.weight.device
-    p_first = torch.tensor([pair.p_first for pair in pairs], device=device)
-    if config.objective == "imitation":
-        loss = _surprise(model, pairs)
-        return loss, torch.zeros_like(loss), torch.zeros_like(p_first), p_first
-    ids, lengths = pad_right([row for pair in pairs for row in pair.rows])
-    ids, lengths = ids.to(device), lengths.to(device)
-    features = model.network.features(ids)  # row seq d_model, both replies of a pair in turn
-    ends = features[torch.arange(len(ids), device=device), lengths - 1]
-    with torch.autocast(device.type, enabled=False):
-        scores = model.head(ends.float()).view(-1, 2)  # pair reply
-    loss = _objective(scores, p_first, pairs, config.objective)
-    extra = config.centre * scores.sum(dim=1).square().mean()
-    if config.lm_weight:
-        better = [2 * place + (pair.p_first < 0.5) for place, pair in enumerate(pairs)]
-        spans = [pair.replies[row % 2] for pair, row in zip(pairs, better, strict=True)]
-        extra = extra + config.lm_weight * _surprise_of(
-            model, features[better], ids[better], lengths[better], spans
+@dataclass(frozen=True, slots=True)
+class _Dealing:
+    """Which pairs of a step this process reads, and what each is of its means."""
+
+    pairs: Sequence[_Pair]
+    weights: np.ndarray
+    """Of pairs, over their mean."""
+    token_weights: np.ndarray
+    """Of pairs, over the mean of their better replies' tokens."""
+    processes: Processes
+
+    def part(self, places: Sequence[int]) -> _Part:
+        """This process's part of a step. Who has no pair reads one that does not count."""
+        count = self.processes.count
+        own = places[self.processes.rank :: count]
+        shown = [self.pairs[place] for place in own or places[:1]]
+        if count == 1 and (self.weights == 1).all():
+            return _Part(shown, None, None)
+        tokens = sum(self._size(place) for place in places)
+        return _Part(
+            shown,
+            [float(self.weights[place]) * count / len(places) for place in own] or [0.0],
+            [float(self.token_weights[place]) * count / tokens for place in own] or [0.0],
         )
-    return loss, extra, (scores[:, 0] - scores[:, 1]).detach(), p_first
+
+    def weight_of(self, places: Sequence[int]) -> tuple[float, float]:
+        """Mean weight of a step's pairs, and of the tokens of their better replies."""
+        sizes = [self._size(place) for place in places]
+        by_token = np.average(self.token_weights[places], weights=sizes)
+        return float(self.weights[places].mean()), float(by_token)
+
+    def _size(self, place: int) -> int:
+        pair = self.pairs[place]
+        return pair.replies[pair.better]
+
+
+class _Asked(nn.Module):
+    """A preference model together with what is asked of it, so that both are shared as one."""
+
+    def __init__(
+        self,
+        model: PreferenceModel,
+        config: JudgeTrainingConfig,
+        precision: Literal["fp32", "bf16"],
+    ) -> None:
+        super().__init__()
+        self.network, self.head = model.network, model.head
+        self.config = config
+        self.precision: Literal["fp32", "bf16"] = precision
+
+    def forward(self, part: _Part) -> _Told:
+        """Means over a step, of one process's part."""
+        device = self.head.weight.device
+        p_first = torch.tensor([pair.p_first for pair in part.pairs], device=device)
+        with autocast(device, self.precision):
+            if self.config.objective == "imitation":
+                loss = _surprise(self.network, part, device)
+                nothing = torch.zeros_like(loss)
+                return _Told(loss, nothing, nothing, nothing)
+            return self._scored(part, p_first)
+
+    def _scored(self, part: _Part, p_first: Float[Tensor, " pair"]) -> _Told:
+        device, config, pairs = p_first.device, self.config, part.pairs
+        ids, lengths = pad_right([row for pair in pairs for row in pair.rows])
+        ids, lengths = ids.to(device), lengths.to(device)
+        features = self.network.features(ids)  # row seq d_model, both replies of a pair in turn
+        ends = features[torch.arange(len(ids), device=device), lengths - 1]
+        with torch.autocast(device.type, enabled=False):
+            scores = self.head(ends.float()).view(-1, 2)  # pair reply
+        loss = _mean(_objective(scores, p_first, pairs, config.objective), part.shares)
+        extra = config.centre * _mean(scores.sum(dim=1).square(), part.shares)
+        if config.lm_weight:
+            better = [2 * place + pair.better for place, pair in enumerate(pairs)]
+            spans = [pair.replies[row % 2] for pair, row in zip(pairs, better, strict=True)]
+            extra = extra + config.lm_weight * _surprise_of(
+                self.network,
+                features[better],
+                ids[better],
+                lengths[better],
+                spans,
+                part.token_shares,
+            )
+        margin = (scores[:, 0] - scores[:, 1]).detach()
+        right = ((margin > 0) == (p_first > 0.5)).float()
+        return _Told(loss, extra, _mean(right, part.shares), _mean(margin.abs(), part.shares))
+
+
+def _shared(asked: nn.Module, processes: Processes) -> nn.Module:
+    """The same with gradients averaged over processes, unless that is seen to."""
+    if processes.count == 1 or processes.is_sharded:
+        return asked
+    # Not every objective reads all weights: the unembedding, or the head.
+    return DistributedDataParallel(asked, find_unused_parameters=True)
+
+
+def _mean(values: Float[Tensor, "pair ..."], shares: list[float] | None) -> Float[Tensor, ""]:
+    """The mean over a step's pairs, of what this process has of it."""
+    if shares is None:
+        return values.mean()
+    return values.reshape(len(values), -1).mean(dim=1) @ torch.tensor(shares, device=values.device)
 
 
 def _objective(
@@ -206,40 +331,44 @@ def _objective(
     p_first: Float[Tensor, " pair"],
     pairs: Sequence[_Pair],
     objective: Objective,
-) -> Float[Tensor, ""]:
-    """The mean loss of one batch."""
+) -> Float[Tensor, "pair reply"]:
+    """The loss of each pair, or of each of its replies."""
     if objective == "ranked":
-        return soft_ranked_loss(scores[:, 0], scores[:, 1], p_first).mean()
+        return soft_ranked_loss(scores[:, 0], scores[:, 1], p_first)[:, None]
     if objective == "binary":
-        return soft_binary_loss(scores, torch.stack([p_first, 1 - p_first], dim=1)).mean()
+        return soft_binary_loss(scores, torch.stack([p_first, 1 - p_first], dim=1))
     grades = torch.tensor([pair.grades or (0.0, 0.0) for pair in pairs], device=scores.device)
-    return score_loss(scores.flatten(), grades.flatten()).mean()
+    return score_loss(scores.flatten(), grades.flatten()).view(-1, 2)
 
 
-def _surprise(model: PreferenceModel, pairs: Sequence[_Pair]) -> Float[Tensor, ""]:
+def _surprise(network: Any, part: _Part, device: torch.device) -> Float[Tensor, ""]:
     """Mean surprise at the words of the better replies, which alone are read."""
-    better = [int(pair.p_first < 0.5) for pair in pairs]
-    ids, lengths = pad_right([pair.rows[at] for pair, at in zip(pairs, better, strict=True)])
-    device = model.head.weight.device
+    ids, lengths = pad_right([pair.rows[pair.better] for pair in part.pairs])
     ids = ids.to(device)
-    spans = [pair.replies[at] for pair, at in zip(pairs, better, strict=True)]
-    return _surprise_of(model, model.network.features(ids), ids, lengths.to(device), spans)
+    spans = [pair.replies[pair.better] for pair in part.pairs]
+    features = network.features(ids)
+    return _surprise_of(network, features, ids, lengths.to(device), spans, part.token_shares)
 
 
 def _surprise_of(
-    model: PreferenceModel,
+    network: Any,
     features: Float[Tensor, "row seq d_model"],
     ids: Int[Tensor, "row seq"],
     lengths: Int[Tensor, " row"],
     spans: Sequence[int],
+    shares: list[float] | None,
 ) -> Float[Tensor, ""]:
     """Mean surprise, in nats, at the last `spans` tokens of rows padded on the right."""
     places = torch.arange(ids.shape[1], device=ids.device)
     starts = lengths - torch.tensor(spans, device=ids.device)
     is_reply = (places >= starts[:, None]) & (places < lengths[:, None])
     before = is_reply[:, 1:]  # features at place i foretell token i + 1
-    logits = model.network.unembed(features[:, :-1][before]).float()
-    return torch.nn.functional.cross_entropy(logits, ids[:, 1:][before])
+    logits = network.unembed(features[:, :-1][before]).float()
+    targets = ids[:, 1:][before]
+    if shares is None:
+        return torch.nn.functional.cross_entropy(logits, targets)
+    share = torch.tensor(shares, device=ids.device)[before.nonzero()[:, 0]]
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none") @ share
 
 
 def _batches(lengths: Sequence[int], config: JudgeTrainingConfig) -> Iterator[list[int]]:

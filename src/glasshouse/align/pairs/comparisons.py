@@ -3,13 +3,14 @@
 Three shapes of a line are read: `chosen` and `rejected` as whole dialogues in Anthropic's layout
 (Anthropic/hh-rlhf); `prompt` with `chosen` and `rejected` replies; and `prompt`, `first`, `second`
 with `p_first`, a probability (a feedback model's), and `grades`, if each reply has one of its own.
+Any of them may have a `weight`.
 `pairs.files` makes those of lines that others publish in other shapes.
 """
 
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Comparison:
     """Probability that the first is preferred; 1 where somebody just said so."""
     grades: tuple[float, float] | None = None
     """How good each is by itself, in one unit for all comparisons; None where nobody said so."""
+    weight: float = 1.0
+    """How often it counts in training: at 2 as if it stood there twice, at 0 as if it did not."""
 
     def __post_init__(self) -> None:
         check_dialogue(self.prompt)
@@ -48,6 +51,8 @@ class Comparison:
             raise InputError(f"p_first={self.p_first} must lie between 0 and 1")
         if self.grades is not None and not all(math.isfinite(grade) for grade in self.grades):
             raise InputError(f"grades={self.grades} must be finite numbers")
+        if not 0 <= self.weight < math.inf:
+            raise InputError(f"weight={self.weight} must be finite and not negative")
 
     def dialogue(self, reply: str) -> Dialogue:
         """The prompt with a reply behind it."""
@@ -62,6 +67,7 @@ class Comparison:
             second=self.first,
             p_first=1 - self.p_first,
             grades=None if self.grades is None else (self.grades[1], self.grades[0]),
+            weight=self.weight,
         )
 
     @property
@@ -104,6 +110,8 @@ def write_comparisons(comparisons: Iterable[Comparison]) -> Iterator[str]:
         line = {"prompt": prompt, "first": one.first, "second": one.second, "p_first": one.p_first}
         if one.grades is not None:
             line["grades"] = list(one.grades)
+        if one.weight != 1:
+            line["weight"] = one.weight
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
@@ -131,8 +139,10 @@ def comparison_of(record: Any) -> Comparison:
     """
     if not isinstance(record, dict):
         raise InputError("a comparison is an object with names and values")
+    weight = _weight(record.get("weight", 1.0))
     if "prompt" not in record:
-        return _from_dialogues(_text(record, "chosen"), _text(record, "rejected"))
+        found = _from_dialogues(_text(record, "chosen"), _text(record, "rejected"))
+        return replace(found, weight=weight)
     prompt = _prompt(record["prompt"])
     if "first" in record or "second" in record:
         p_first = record.get("p_first")
@@ -144,9 +154,13 @@ def comparison_of(record: Any) -> Comparison:
             second=_text(record, "second"),
             p_first=float(p_first),
             grades=_grades(record.get("grades")),
+            weight=weight,
         )
     return Comparison(
-        prompt=prompt, first=_text(record, "chosen"), second=_text(record, "rejected")
+        prompt=prompt,
+        first=_text(record, "chosen"),
+        second=_text(record, "rejected"),
+        weight=weight,
     )
 
 
@@ -181,6 +195,12 @@ def _grades(given: Any) -> tuple[float, float] | None:
         if isinstance(grade, bool) or not isinstance(grade, int | float):
             raise InputError(f"grades={given!r} must be a list of two numbers")
     return float(first), float(second)
+
+
+def _weight(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise InputError(f"weight={given!r} must be a number")
+    return float(given)
 
 
 def _text(record: dict[str, Any], name: str) -> str:
