@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
-from glasshouse.align.lora import has_adapters
 from glasshouse.align.talks.dialogues import Rendered
 from glasshouse.align.talks.fitting import tokens_read
 from glasshouse.errors import InputError
@@ -196,10 +195,6 @@ def start_sft_run(
         InputError: As `plan_sft`; or if the folder is taken.
         RunError: If the disk is full; no folder is left.
     """
-    if has_adapters(model):
-        raise InputError(
-            "adapters are trained in memory: use train_sft, and keep them with save_adapters"
-        )
     plan = _plan(model, rendered, config, measured=held_out)
     return start_run(
         folder,

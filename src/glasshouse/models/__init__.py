@@ -8,6 +8,7 @@
 - `decode`: one token a row through the network in few large operations
 - `steering`, `steered`: what is fed inside while texts grow, and when
 - `language_model`: LanguageModel: load, save, generate, logprobs (`find` and `files` below it)
+- `adapters`, `adapter_files`: low-rank adapters of peft in a network, and in a folder
 - `respondent`: anything that completes prompts
 - `huggingface`: checkpoints of transformers in and out; other architectures as they are; numerics
 - `superposition`: toy models whose features are known; `feature_decoder`: neurons that read them

@@ -1,6 +1,7 @@
 """A model on disk: a folder in Hugging Face layout, read without ever running what it holds."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import torch
 
 import glasshouse
 from glasshouse.errors import InputError, RunError
+from glasshouse.models.adapter_files import find_base, is_adapter_folder, read_adapters
 from glasshouse.models.config import TransformerConfig
 from glasshouse.models.huggingface.as_is import AsIs, read_as_is
 from glasshouse.models.huggingface.checkpoint import (
@@ -42,7 +44,7 @@ def read_network(
     """Read a network, and what a Hugging Face directory held beside it.
 
     Args:
-        directory: A model directory of glasshouse or of transformers.
+        directory: A model directory of glasshouse or of transformers, or a folder of adapters.
         implementation: Whose code is to compute it.
         dtype: Precision to convert to; None: as the weights are stored.
         allow_pickle: Whether tensors may be read from old pickled weights.
@@ -51,6 +53,10 @@ def read_network(
         InputError: If transformers is needed and not installed.
         RunError: If a file is missing, truncated, pickled, or of another version or architecture.
     """
+    if is_adapter_folder(directory):
+        return _read_adapted(
+            directory, implementation=implementation, dtype=dtype, allow_pickle=allow_pickle
+        )
     settings = read_model_settings(directory)
     if settings.model_type == "glasshouse":
         if implementation == "transformers":
@@ -73,12 +79,42 @@ def read_network(
     return network if dtype is None else network.to(dtype=dtype), checkpoint
 
 
+def _read_adapted(
+    directory: Path,
+    *,
+    implementation: Implementation,
+    dtype: torch.dtype | None,
+    allow_pickle: bool,
+) -> tuple[Transformer | AsIs, Checkpoint | None]:
+    """Read a network and the adapters beside it, which fit the modules that they were made for."""
+    base = find_base(directory)
+    is_ours = read_model_settings(base).model_type == "glasshouse"
+    if implementation == "glasshouse" and not is_ours:
+        raise InputError(
+            f"the adapters in {directory} are for {base} as transformers computes it; merge them "
+            "with `glasshouse align merge` to have our Transformer compute the whole"
+        )
+    network, checkpoint = read_network(
+        base,
+        implementation=implementation if is_ours else "transformers",
+        dtype=dtype,
+        allow_pickle=allow_pickle,
+    )
+    read_adapters(directory, network)
+    if checkpoint is not None:
+        carried = {**checkpoint.carried, **carried_files(directory)}
+        checkpoint = replace(checkpoint, carried=carried)
+    return network, checkpoint
+
+
 def read_tokenizer(directory: Path) -> Tokenizer:
-    """Read a model's tokenizer.
+    """Read a model's tokenizer; adapters that come without one have that of their base.
 
     Raises:
         RunError: If there is none or it is damaged.
     """
+    if is_adapter_folder(directory) and not (directory / "tokenizer.json").is_file():
+        directory = find_base(directory)
     try:
         return Tokenizer.load(directory)
     except InputError as error:

@@ -12,6 +12,8 @@ import torch
 from glasshouse.dataflow import Graph
 from glasshouse.errors import InputError
 from glasshouse.files import folder_atomically
+from glasshouse.models.adapter_files import write_adapters, write_base
+from glasshouse.models.adapters import has_adapters
 from glasshouse.models.files import (
     Implementation,
     read_network,
@@ -84,6 +86,9 @@ class LanguageModel:
     ) -> "LanguageModel":
         """Load a run's newest checkpoint (folder or `run:NAME`), a model directory, or a hub id.
 
+        A folder of adapters loads with the model that they belong to; they stay apart, and are all
+        of it that is trained on.
+
         Args:
             where: The place. A hub id that is not on this disk is downloaded.
             device: Where the weights go.
@@ -107,6 +112,8 @@ class LanguageModel:
         network = network.to(device).eval()
         difference = None
         if verify:
+            if has_adapters(network):
+                raise InputError(f"{folder} holds adapters; merge them to have the whole verified")
             if checkpoint is None:
                 raise InputError(f"{folder} was saved by glasshouse; transformers cannot verify it")
             difference = compare_with_transformers(network, folder, allow_pickle=allow_pickle)
@@ -140,6 +147,9 @@ class LanguageModel:
     ) -> None:
         """Write a new model directory; it is whole or absent.
 
+        Of a model with adapters those are written, as peft does, with the place and a digest of
+        what they belong to.
+
         Args:
             directory: A folder that does not exist, or is empty.
             layout: `glasshouse` can hold every network. `huggingface` is what transformers loads,
@@ -148,17 +158,24 @@ class LanguageModel:
 
         Raises:
             InputError: If the directory exists and is not empty, or the layout cannot hold the
-                network; the message says what stands in the way.
+                network; the message says what stands in the way. Or if a model with adapters came
+                from no directory, or is to be saved in another layout than its own.
             OSError: If the disk is full.
         """
         directory = Path(directory)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise InputError(f"{directory} exists already; choose a new folder to save into")
+        is_adapted = has_adapters(self.network)
+        if is_adapted and layout != "same":
+            raise InputError(f"merge the adapters to save the whole in layout {layout!r}")
         if layout == "same":
             layout = "glasshouse" if self.checkpoint is None else "huggingface"
         with folder_atomically(directory) as draft:
             self.tokenizer.save(draft)
-            if isinstance(self.network, AsIs):
+            if is_adapted:
+                write_adapters(draft, self.network)
+                write_base(draft, self.network)
+            elif isinstance(self.network, AsIs):
                 write_as_is(draft, self.network, layout)
             elif layout == "glasshouse":
                 write_model(draft, self.network)

@@ -16,12 +16,13 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from glasshouse.align.lora import has_adapters, merged
 from glasshouse.align.pairs.comparisons import Comparison
 from glasshouse.align.talks.dialogues import LAYOUTS, Dialogue, Layout, LayoutMaker
 from glasshouse.align.talks.templates import TEMPLATE, model_layout
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import folder_atomically
-from glasshouse.models import LanguageModel, Transformer
+from glasshouse.models import AsIs, LanguageModel
 
 FORMAT = 1
 _ABOUT, _HEAD, _MODEL = "preference_model.json", "head.safetensors", "model"
@@ -37,15 +38,15 @@ class PreferenceModel(nn.Module):
         layout: In which it reads dialogues.
 
     Raises:
-        InputError: If the network is not our Transformer, which has features to be read.
+        InputError: If the network is one of transformers that has no features to be read.
     """
 
     def __init__(self, language: LanguageModel, layout: Layout) -> None:
         super().__init__()
-        if not isinstance(language.network, Transformer):
+        if isinstance(language.network, AsIs) and not language.network.has_features:
             raise InputError(
-                "a preference model needs a network of a known architecture; this one is computed "
-                "by transformers"
+                f"a preference model reads what the unembedding reads, and transformers' "
+                f"{language.network.config.architecture} does not show it; take another model"
             )
         self.language, self.layout = language, layout
         self.network = language.network
@@ -208,6 +209,32 @@ def save_preference_model(model: PreferenceModel, directory: str | Path, *, layo
         (draft / _ABOUT).write_text(json.dumps(about) + "\n")
 
 
+def is_preference_model(directory: Path) -> bool:
+    """Whether a folder holds a preference model, rather than a language model."""
+    return (directory / _ABOUT).is_file()
+
+
+def merge_preference_model(
+    source: Path, directory: Path, layouts: Mapping[str, LayoutMaker] = LAYOUTS
+) -> None:
+    """Write a preference model anew whose adapters are worked into its matrices.
+
+    Args:
+        source: A folder with adapters.
+        directory: A folder that does not exist, or is empty.
+        layouts: As in `load_preference_model`.
+
+    Raises:
+        RunError: If the source is damaged.
+        InputError: If it has no adapters, or the directory holds something.
+    """
+    model = load_preference_model(source, layouts)
+    if not has_adapters(model.language):
+        raise InputError(f"{source} has no adapters to merge; it is whole already")
+    model.language = merged(model.language)
+    save_preference_model(model, directory, layout=_read_layout(source))
+
+
 def load_preference_model(
     directory: str | Path,
     layouts: Mapping[str, LayoutMaker] = LAYOUTS,
@@ -226,14 +253,11 @@ def load_preference_model(
         InputError: If its layout is not among those given.
     """
     folder = Path(directory)
+    name = _read_layout(folder)
     try:
-        about = json.loads((folder / _ABOUT).read_text())
         head = safetensors.torch.load_file(folder / _HEAD)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise RunError(f"{folder} holds no preference model: {error}") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise RunError(f"{folder / _ABOUT} is not of format {FORMAT}, which this version reads")
-    name = str(about.get("layout"))
     if name not in layouts and name != TEMPLATE:
         raise InputError(f"{folder} reads the layout {name!r}; known are {', '.join(layouts)}")
     language = LanguageModel.load(folder / _MODEL, device=device)
@@ -245,3 +269,14 @@ def load_preference_model(
     except RuntimeError as error:
         raise RunError(f"the head in {folder} does not fit its model: {error}") from None
     return model.eval()
+
+
+def _read_layout(folder: Path) -> str:
+    """What the layout of a preference model is called."""
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder} holds no preference model: {error}") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise RunError(f"{folder / _ABOUT} is not of format {FORMAT}, which this version reads")
+    return str(about.get("layout"))

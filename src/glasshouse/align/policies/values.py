@@ -9,7 +9,7 @@ from glasshouse.align.judges.model import PreferenceModel
 from glasshouse.align.policies.config import PolicyConfig
 from glasshouse.align.policies.rewards import same_tokens
 from glasshouse.errors import InputError
-from glasshouse.models import LanguageModel, Transformer
+from glasshouse.models import AsIs, LanguageModel, Transformer
 
 
 class ValueModel(nn.Module):
@@ -48,6 +48,11 @@ def make_values(
         if not same_tokens(judge.language.tokenizer, policy.tokenizer):
             raise InputError(
                 "values cannot begin as a judge that reads other tokens than the policy writes; "
+                "leave values_from out"
+            )
+        if isinstance(judge.network, AsIs):
+            raise InputError(
+                "values cannot begin as a judge that transformers computes; merge its adapters, or "
                 "leave values_from out"
             )
         if config.values.network != "own":

@@ -5,6 +5,7 @@ sft         `align sft`: a model fine-tuned on dialogues
 dpo         `align dpo`: a policy taught by comparisons
 rl          `align rl`: a policy rewarded by a preference model
 cai         `align cai`: revisions by principles, and comparisons that a model labels
+merge       `align merge`: adapters worked into the model that they belong to
 compare     `align compare`: how far a preference model agrees with comparisons
 """
 
@@ -13,6 +14,7 @@ import typer
 from glasshouse.cli.align.cai import cai
 from glasshouse.cli.align.compare import compare
 from glasshouse.cli.align.dpo import dpo
+from glasshouse.cli.align.merge import merge
 from glasshouse.cli.align.pm import pm
 from glasshouse.cli.align.rl import rl
 from glasshouse.cli.align.sft import sft
@@ -23,6 +25,7 @@ app.command("pm")(pm)
 app.command("dpo")(dpo)
 app.command("rl")(rl)
 app.command("cai")(cai)
+app.command("merge")(merge)
 app.command("compare")(compare)
 
 __all__ = ["app"]

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasshouse.cli.align.adapters import (
+    Lora,
+    LoraAlpha,
+    LoraDropout,
+    TargetModules,
+    load_for_training,
+    lora_config,
+    tell_trained,
+)
 from glasshouse.cli.align.layouts import LayoutName, chosen_layout
 from glasshouse.cli.align.pairs import held_out_pairs, read_pairs
 from glasshouse.cli.console import data, json_line, shown_path, talk
@@ -56,6 +65,10 @@ def dpo(
         ),
     ] = None,
     layout: LayoutName = None,
+    lora: Lora = None,
+    lora_alpha: LoraAlpha = None,
+    lora_dropout: LoraDropout = None,
+    target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
     json: AsJson = False,
@@ -63,8 +76,8 @@ def dpo(
     """Teach a policy from comparisons: more of what is preferred, held near where it began.
 
     Comparisons are read as `align pm` reads them. The folder holds metrics.jsonl and checkpoints,
-    and loads as any run does. Fields for --set: beta, label_smoothing, length_normalised, epochs,
-    batch, schedule.peak_lr, …
+    and loads as any run does; with --lora its checkpoints are adapters alone. Fields for --set:
+    beta, label_smoothing, length_normalised, epochs, batch, schedule.peak_lr, …
 
     [green]glasshouse align dpo runs/assistant --pairs train.jsonl --out dpo[/green]
     """
@@ -72,11 +85,13 @@ def dpo(
     from glasshouse.align.direct import num_steps
     from glasshouse.models import LanguageModel
 
+    adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     config = apply_overrides(DpoConfig(seed=seed), settings or ())
     learned, measured = held_out_pairs(
         read_pairs(pairs), None if test is None else read_pairs(test)
     )
-    policy = LanguageModel.load(model)
+    policy = load_for_training(model, adapters, seed=seed)
+    tell_trained(policy)
     _, writes = chosen_layout(layout, policy)
     learned, measured = _fitting(policy, writes, learned), _fitting(policy, writes, measured)
     held = policy if reference is None else LanguageModel.load(reference)

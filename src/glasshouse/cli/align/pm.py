@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasshouse.cli.align.adapters import (
+    Lora,
+    LoraAlpha,
+    LoraDropout,
+    TargetModules,
+    load_for_training,
+    lora_config,
+    tell_trained,
+)
 from glasshouse.cli.align.layouts import LayoutName, chosen_layout
 from glasshouse.cli.align.pairs import (
     agreement_line,
@@ -45,6 +54,10 @@ def pm(
         ),
     ] = None,
     layout: LayoutName = None,
+    lora: Lora = None,
+    lora_alpha: LoraAlpha = None,
+    lora_dropout: LoraDropout = None,
+    target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
     notebook: NotebookUrl = None,
@@ -55,8 +68,8 @@ def pm(
 
     Lines hold `chosen` and `rejected` as whole dialogues with `\\n\\nHuman:` and `\\n\\nAssistant:`
     (as hh-rlhf has them); or `prompt`, `chosen` and `rejected`; or `prompt`, `first`, `second` and
-    `p_first`; or what LLMBar, PandaLM and Open Assistant published. Fields for --set: epochs,
-    batch, schedule.peak_lr, centre, …
+    `p_first`; or what LLMBar, PandaLM and Open Assistant published. With --lora what is kept is
+    adapters and the head. Fields for --set: epochs, batch, schedule.peak_lr, centre, …
 
     [green]glasshouse align pm gpt2 --pairs train.jsonl --test test.jsonl --out pm[/green]
     """
@@ -66,15 +79,16 @@ def pm(
         agreement,
         save_preference_model,
     )
-    from glasshouse.models import LanguageModel
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists already; name a new folder with --out")
+    adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     config = apply_overrides(JudgeTrainingConfig(seed=seed), settings or ())
     learned, held_out = held_out_pairs(
         read_pairs(pairs), None if test is None else read_pairs(test)
     )
-    language = LanguageModel.load(model)
+    language = load_for_training(model, adapters, seed=seed)
+    tell_trained(language)
     name, writes = chosen_layout(layout, language)
     judge = PreferenceModel(language, writes)
     learned = fitting(judge, learned, pairs)

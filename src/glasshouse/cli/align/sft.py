@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glasshouse.cli.align.adapters import (
+    Lora,
+    LoraAlpha,
+    LoraDropout,
+    TargetModules,
+    load_for_training,
+    lora_config,
+    lora_recipe,
+    tell_trained,
+)
 from glasshouse.cli.align.layouts import LayoutName, chosen_layout
 from glasshouse.cli.align.talks import fitted, parted, read_dialogues
 from glasshouse.cli.console import data, json_line, shown_path, talk
@@ -17,11 +27,11 @@ from glasshouse.cli.options import AsJson, Seed, Settings, named_path
 from glasshouse.cli.overrides import apply_overrides
 
 if TYPE_CHECKING:
-    from glasshouse.align import SftStep
+    from glasshouse.align import LoraConfig, SftStep
     from glasshouse.training import Run
 else:
     # both import torch, which `--help` has no time for
-    Run = SftStep = Any
+    LoraConfig = Run = SftStep = Any
 
 
 def sft(
@@ -52,6 +62,10 @@ def sft(
             "skip or refuse.",
         ),
     ] = "cut",
+    lora: Lora = None,
+    lora_alpha: LoraAlpha = None,
+    lora_dropout: LoraDropout = None,
+    target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
     notebook: NotebookUrl = None,
@@ -62,17 +76,19 @@ def sft(
 
     Lines hold `messages` (roles and contents), `chosen` (a dialogue with `\\n\\nHuman:` and
     `\\n\\nAssistant:`, as hh-rlhf has them), `text`, or `prompt` and `completion`. The answer is a
-    run folder: `glasshouse train --resume` goes on with it after Ctrl-C or worse. Fields for --set:
-    epochs, batch_tokens, packing, schedule.peak_lr, …
+    run folder: `glasshouse train --resume` goes on with it after Ctrl-C or worse. With --lora its
+    checkpoints are adapters alone; `glasshouse align merge` makes them part of the model. Fields
+    for --set: epochs, batch_tokens, packing, schedule.peak_lr, …
 
     [green]glasshouse align sft gpt2 --dialogues talk.jsonl --out runs/assistant[/green]
     """
     from glasshouse.training import joined_processes, open_run
 
+    adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     try:
         with joined_processes() as processes:
             if processes.is_first:
-                _start(out, model, dialogues, held_out, layout, too_long, seed, settings or [])
+                _start(out, model, dialogues, held_out, layout, too_long, adapters, seed, settings)
             processes.wait()
             run = open_run(out)
             notes = Notes(notebook if processes.is_first else "none", project)
@@ -92,20 +108,20 @@ def _start(
     held_out: Path | None,
     layout: str | None,
     too_long: str,
+    lora: LoraConfig | None,
     seed: int,
-    settings: list[str],
+    settings: list[str] | None,
 ) -> None:
     """Make the run folder."""
     from glasshouse.align import SftConfig, start_sft_run
-    from glasshouse.models import LanguageModel
     from glasshouse.training.run_folder import refuse_taken
 
     refuse_taken(out)
-    config = apply_overrides(SftConfig(seed=seed), settings)
+    config = apply_overrides(SftConfig(seed=seed), settings or [])
     learned, measured = parted(
         read_dialogues(dialogues), None if held_out is None else read_dialogues([held_out])
     )
-    language = LanguageModel.load(model)
+    language = load_for_training(model, lora, seed=seed)
     name, writes = chosen_layout(layout, language)
     context = config.context or language.network.config.context
     rendered, kept = (
@@ -113,9 +129,11 @@ def _start(
         for part, what in ((learned, "to learn"), (measured, "held out"))
     )
     recipe = {"base": model, "layout": name, "files": [str(path) for path in dialogues]}
+    recipe |= lora_recipe(lora)
     record = start_sft_run(out, language, rendered, kept, config, recipe=recipe).record
     rows = f"rows of {record.context} tokens, of which {record.recipe['padding']:.1%} are padding"
     talk(f"{len(rendered)} dialogues in {rows}")
+    tell_trained(language)
 
 
 def _train(run: Run, notes: Notes, *, json: bool, quiet: bool) -> SftStep | None:

@@ -19,6 +19,8 @@ from glasshouse.errors import InputError, RunError
 from glasshouse.models.huggingface.settings import Settings
 from glasshouse.models.huggingface.shards import INDEX, WEIGHTS, refuse_pickles
 
+AFTER_UNEMBEDDING = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Fields of configs whose architectures compute something behind their unembedding."""
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 
 
@@ -30,6 +32,8 @@ class AsIsConfig:
     """Its class in transformers."""
     vocab_size: int
     """Number of token ids."""
+    d_model: int
+    """Width of what its unembedding reads."""
     context: int
     """Most tokens it is made to see at once; sys.maxsize if its config names no limit."""
 
@@ -57,6 +61,33 @@ class AsIs(nn.Module):
                 Logits of padding mean nothing.
         """
         return self.inner(**self.arguments(ids, starts), use_cache=False).logits
+
+    def features(
+        self, ids: Int[Tensor, "batch seq"], *, starts: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch seq d_model"]:
+        """Normed final residual stream: what the unembedding, or a reward head, reads."""
+        body = self.inner.base_model
+        return body(**self.arguments(ids, starts), use_cache=False).last_hidden_state
+
+    @property
+    def has_features(self) -> bool:
+        """Whether its body can be run without its unembedding."""
+        return self.inner.base_model is not self.inner
+
+    def unembed(self, features: Float[Tensor, "... d_model"]) -> Float[Tensor, "... vocab"]:
+        """Logits of features.
+
+        Raises:
+            InputError: If the architecture changes what its unembedding gives.
+        """
+        config = self.inner.config.get_text_config()
+        odd = [name for name in AFTER_UNEMBEDDING if getattr(config, name, None) not in (None, 1)]
+        if odd:
+            raise InputError(
+                f"{self.config.architecture} changes its logits ({odd[0]}), so that they are to be "
+                "had from the whole network alone"
+            )
+        return self.inner.get_output_embeddings()(features)
 
     def arguments(
         self, ids: Int[Tensor, "batch seq"], starts: Int[Tensor, " batch"] | None
@@ -184,8 +215,16 @@ def config_of(inner: Any) -> AsIsConfig:
     return AsIsConfig(
         architecture=type(inner).__name__,
         vocab_size=inner.get_input_embeddings().num_embeddings,
+        d_model=_width(inner),
         context=next((size for size in sizes if isinstance(size, int) and size > 0), sys.maxsize),
     )
+
+
+def _width(inner: Any) -> int:
+    unembedding = inner.get_output_embeddings()
+    if unembedding is None:
+        return inner.config.get_text_config().hidden_size
+    return unembedding.weight.shape[-1]
 
 
 def import_transformers(what: str) -> Any:
