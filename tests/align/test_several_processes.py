@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.align.judges.test_model import TRAINING, judge
+from tests.align.pairs.test_weights import uneven
 from tests.align.processes import run_two
 from tests.align.test_direct import CONFIG as DPO
 from tests.align.test_direct import PAIRS, make_policy
 from tests.align.test_supervised import CONFIG as SFT
 from tests.align.test_supervised import make_dialogues, make_model
 
-from glasshouse.align import train_dpo, train_sft, word_layout
+from glasshouse.align import train_dpo, train_judge, train_sft, word_layout
+from glasshouse.align.judges.training import Objective
 from glasshouse.training import OptimizerConfig
 
 PROGRAM = """
@@ -54,7 +57,25 @@ def taught():
     return [step.loss for step in steps], policy.network
 
 
-JOBS = {"fine-tuned": fine_tuned, "taught": taught}
+def judged(objective: Objective, **more: float):
+    """Batches of two pairs, the last of one; in either order, of several lengths and weights."""
+    model = judge()
+    torch.nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(0))
+    config = replace(
+        TRAINING, objective=objective, batch=2, precision="fp32", optimizer=GENTLE, **more
+    )
+    pairs = [replace(one, weight=at % 3) for at, one in enumerate(uneven(8))]
+    steps = list(train_judge(model, pairs, config))
+    return [each for step in steps for each in (step.loss, step.margin, step.accuracy)], model
+
+
+JOBS = {
+    "fine-tuned": fine_tuned,
+    "taught": taught,
+    "ranked": lambda: judged("ranked", centre=0.1),
+    "ranked with words": lambda: judged("ranked", lm_weight=0.5),
+    "imitating": lambda: judged("imitation"),
+}
 
 
 @pytest.fixture(scope="module")
