@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,19 @@ class TestWordTokenizer:
         """Dropping it in silence would change the question."""
         with pytest.raises(InputError, match="'dog'"):
             word_tokenizer(WORDS).encode("the dog sat")
+
+    def test_asks_for_words_without_copying_the_vocabulary(self, monkeypatch):
+        """A copy at every call costs more than all else, once there are many words."""
+        tokenizer = word_tokenizer(WORDS)
+
+        def copied(*_: object) -> None:
+            raise AssertionError("the vocabulary was copied")
+
+        monkeypatch.setattr(tokenizer.core, "get_vocab", copied, raising=False)
+        assert tokenizer.encode(f"{WORDS[1]} {WORDS[0]}") == [1, 0]
+        for word in ("dog", "\udc00"):
+            with pytest.raises(InputError, match=re.escape(f"the word {word!r} is none of the 6")):
+                tokenizer.encode_batch([WORDS[0], f"{WORDS[1]} {word} cats"])
 
     def test_uses_unk_where_the_list_has_it(self):
         """Then every text can be encoded."""

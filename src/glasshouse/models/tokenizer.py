@@ -142,14 +142,19 @@ class Tokenizer:
         return cls(core, end_token=settings.get("eos_token"), pad_token=settings.get("pad_token"))
 
     def _refuse_unknown_words(self, texts: Sequence[str]) -> None:
-        known = self.core.get_vocab()
-        for text in texts:
-            for word in text.split():
-                if word not in known:
-                    raise InputError(
-                        f"the word {word!r} is none of the {self.vocab_size} in this vocabulary, "
-                        f"which has no {UNKNOWN}; use its words only"
-                    )
+        for word in dict.fromkeys(word for text in texts for word in text.split()):
+            if not self._knows(word):
+                raise InputError(
+                    f"the word {word!r} is none of the {self.vocab_size} in this vocabulary, "
+                    f"which has no {UNKNOWN}; use its words only"
+                )
+
+    def _knows(self, word: str) -> bool:
+        """Whether a word is a token, asked of the library without having it copy its vocabulary."""
+        try:
+            return self.core.token_to_id(word) is not None
+        except UnicodeEncodeError:  # a word with halves of characters in it is none
+            return False
 
 
 def word_tokenizer(
