@@ -13,8 +13,9 @@ from glasshouse.world import World
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "alignment.md"
 
 
-def test_the_guide_runs(monkeypatch, capsys):
+def test_the_guide_runs(monkeypatch, capsys, tmp_path):
     """Whoever copies it begins with something that works."""
+    monkeypatch.chdir(tmp_path)
     world = World(0, "nano")
     model = untrained(world, WorldConfig(world_preset="nano", size="nano"))
     monkeypatch.setattr(
@@ -31,3 +32,4 @@ def test_the_guide_runs(monkeypatch, capsys):
     assert "nats a token of a reply" in told
     assert "5: judge" in told
     assert names["report"].rows
+    assert (tmp_path / "models" / "merged" / "config.json").is_file()
