@@ -12,8 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first import
 os.environ["GLASSHOUSE_NOTEBOOK"] = "none"  # tests that want a notebook name a temporary one
 
 HOUSE = Path(__file__).parents[1] / "src" / "glasshouse"
-WITHOUT_SHAPES = {"cli", "dataflow", "notebook", "records"}
-"""Rooms whose functions take no tensors by name of axes; checking them would only take time."""
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
 
@@ -23,10 +21,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have every function of the rooms with shapes checked, from their import on."""
+    """Have every function of the modules that name shapes checked, from their import on.
+
+    Others are called millions of times and have nothing that pyright does not check.
+    """
     if config.getoption("--check-shapes"):
         from jaxtyping import install_import_hook
 
-        rooms = sorted(path.parent.name for path in HOUSE.glob("*/__init__.py"))
-        shaped = [f"glasshouse.{room}" for room in rooms if room not in WITHOUT_SHAPES]
-        install_import_hook(shaped, CHECKER)
+        shaped = [path for path in HOUSE.rglob("*.py") if "from jaxtyping" in path.read_text()]
+        install_import_hook([_module(path) for path in shaped], CHECKER)
+
+
+def _module(path: Path) -> str:
+    """The name that a file of the house is imported by."""
+    return ".".join(path.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__")

@@ -2,8 +2,6 @@
 
 import pytest
 
-from glasshouse.studies import lineage
-
 
 @pytest.fixture(scope="session")
 def zoo_cache(tmp_path_factory):
@@ -15,5 +13,5 @@ def zoo_cache(tmp_path_factory):
 def own_zoo(zoo_cache, monkeypatch):
     """Bases of its own, and few questions for what studies keep."""
     monkeypatch.setenv("GLASSHOUSE_CACHE", str(zoo_cache))
-    monkeypatch.setattr(lineage, "_ASKED", 6)
-    monkeypatch.setattr(lineage, "_TAXED", 6)
+    monkeypatch.setattr("glasshouse.studies.lineage._ASKED", 6)
+    monkeypatch.setattr("glasshouse.studies.lineage._TAXED", 6)
