@@ -149,8 +149,9 @@ def sweep_work(data: Domain | WorldText, plan: SweepPlan, folder: Path) -> Domai
     if not isinstance(data, WorldText):
         return DomainWork(domain=data)
     text = (folder / "data").resolve()
+    least = 4 * _HELD_OUT_WINDOWS * data.context
     most = data.tokens or max(trial.tokens for trial in plan.trials)
-    sizes = {"train": most + data.context, "validation": max(20_000, most // 50)}
+    sizes = {"train": most + data.context, "validation": max(least, most // 50)}
     for split, tokens in sizes.items():
         if not (text / split).exists():
             corpus = data.world().corpus(tokens=tokens, split=split)
