@@ -424,7 +424,7 @@ class TestMeasures:
         trial = Trial(shape=small().shape(2, 8), steps=3, batch=1, lr=1e-2)
         plan = SweepPlan(trials=(trial,), budget=1e12, base_width=8)
         whole = curve((32.0, 3.0), (64.0, 2.0), (96.0, 6.5))
-        overfit = TrialRecord(trial=trial, curve=whole, failure="diverged: worse than guessing")
+        overfit = TrialRecord(trial=trial, curve=whole, failure="overfitted: worse than guessing")
         early = stopped_early(overfit, plan)
         assert early is not None
         assert early.loss == 2.0
