@@ -187,6 +187,20 @@ class TestFiles:
         with pytest.raises(InputError, match="exists already"):
             save_preference_model(own, tmp_path / "pm", layout="words")
 
+    def test_may_be_of_checkpoints_in_bf16(self, tmp_path):
+        """The head and the scores are float32, whatever the network is; there and back."""
+        language = judge().language
+        language.network.to(torch.bfloat16)
+        own = PreferenceModel(language, word_layout(language.tokenizer))
+        pairs = comparisons(16, seed=0)
+        for _ in train_judge(own, pairs, TRAINING):
+            pass
+        margins = own.margins(pairs)
+        assert margins.any()
+        assert own.head.weight.dtype == torch.float32
+        save_preference_model(own, tmp_path / "pm", layout="words")
+        torch.testing.assert_close(load_preference_model(tmp_path / "pm").margins(pairs), margins)
+
     def test_are_refused_when_damaged_or_of_a_stranger(self, tmp_path):
         """In a sentence each."""
         with pytest.raises(RunError, match="holds no preference model"):

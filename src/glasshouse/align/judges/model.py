@@ -53,7 +53,7 @@ class PreferenceModel(nn.Module):
         self.head = nn.Linear(language.network.config.d_model, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.head.to(next(self.network.parameters()))
+        self.head.to(next(self.network.parameters()).device)  # in float32, as scores are
 
     @property
     def context(self) -> int:
@@ -69,7 +69,7 @@ class PreferenceModel(nn.Module):
         """
         features = self.network.features(ids)
         last = features[torch.arange(len(ids), device=ids.device), lengths - 1]
-        return self.head(last).squeeze(1)
+        return self.head(last.to(self.head.weight.dtype)).squeeze(1)
 
     def encode(self, dialogue: Dialogue) -> list[int]:
         """Token ids of a dialogue that ends with a reply; the oldest are left out if it is long.
