@@ -111,7 +111,7 @@ def test_goes_on_after_it_was_killed(capfd, here, notebook):
     assert told.status == 0, told
     assert "4 trials in 2 programs; 2 of them done" in told.err
     assert len(told.out.splitlines()) == 2
-    assert "4 of 4 trials can be fitted: glasshouse scaling fit swept" in told.err
+    assert "4 of 4 trials are sound; glasshouse scaling fit swept --law D" in told.err
     assert all((folder / name).read_bytes() == content for name, content in kept.items())
     assert glasshouse(capfd, *words).out == ""
     names = [run.name for run in trials(notebook, "swept")]

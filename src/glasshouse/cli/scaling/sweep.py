@@ -29,6 +29,9 @@ _Setting = Annotated[
     ),
 ]
 
+_FITTED = 4
+"""Runs that the simplest law needs."""
+
 
 def sweep(
     plan: Annotated[
@@ -185,10 +188,9 @@ def _report(folder: Path, plan: SweepPlan) -> None:
 
     sound = read_runs(folder)
     tell_left_out(sound)
-    talk(
-        f"{len(sound.runs)} of {len(plan.trials)} trials can be fitted: glasshouse scaling fit "
-        f"{quote(shown_path(folder))} --law {_law_of(plan)}"
-    )
+    fit = f"; glasshouse scaling fit {quote(shown_path(folder))} --law {_law_of(plan)}"
+    counted = f"{len(sound.runs)} of {len(plan.trials)} trials are sound"
+    talk(counted + (fit if len(sound.runs) >= _FITTED else ""))
 
 
 def _law_of(plan: SweepPlan) -> str:
