@@ -115,6 +115,7 @@ class PairKeeper:
         """
         if self.folder is None:
             return 0
+        self.processes.wait()  # all have looked at the folder before it is written to
         if not (self.folder / ABOUT).is_file():
             if self.is_writer:
                 with saving("the new run", self.folder):

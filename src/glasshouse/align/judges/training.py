@@ -199,13 +199,13 @@ def train_judge(
                     clip_gradients(list(trained.parameters()), config.optimizer.clip_norm)
                 optimizer.step()
                 loss, _, right, margin, _ = seen.tolist()
-                by_pair, by_token = dealing.weight_of(places)
                 is_imitation = config.objective == "imitation"
+                weight = dealing.weight_of(places, by_token=is_imitation)
                 yield JudgeStep(
                     step=number + 1,
-                    loss=loss / (by_token if is_imitation else by_pair),
-                    accuracy=0.5 if is_imitation else right / by_pair,
-                    margin=margin / by_pair,
+                    loss=loss / weight,
+                    accuracy=0.5 if is_imitation else right / weight,
+                    margin=margin / weight,
                     lr=lr,
                 )
     finally:
@@ -242,18 +242,19 @@ class _Dealing:
         shown = [self.pairs[place] for place in own or places[:1]]
         if count == 1 and (self.weights == 1).all():
             return _Part(shown, None, None)
-        tokens = sum(self._size(place) for place in places)
+        tokens = max(1, sum(self._size(place) for place in places))
         return _Part(
             shown,
             [float(self.weights[place]) * count / len(places) for place in own] or [0.0],
             [float(self.token_weights[place]) * count / tokens for place in own] or [0.0],
         )
 
-    def weight_of(self, places: Sequence[int]) -> tuple[float, float]:
-        """Mean weight of a step's pairs, and of the tokens of their better replies."""
+    def weight_of(self, places: Sequence[int], *, by_token: bool) -> float:
+        """Mean weight of a step's pairs, or of the tokens of their better replies."""
+        if not by_token:
+            return float(self.weights[places].mean())
         sizes = [self._size(place) for place in places]
-        by_token = np.average(self.token_weights[places], weights=sizes)
-        return float(self.weights[places].mean()), float(by_token)
+        return float(np.average(self.token_weights[places], weights=sizes))
 
     def _size(self, place: int) -> int:
         pair = self.pairs[place]

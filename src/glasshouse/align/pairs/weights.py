@@ -34,7 +34,8 @@ def relative_weights(weights: Sequence[float], sizes: Sequence[int] | None = Non
 
     Args:
         weights: Of the comparisons, positive.
-        sizes: How many things the mean is over in each, as tokens; None: one.
+        sizes: How many things the mean is over in each, as tokens; None: one. Where it is over
+            nothing at all, no weight is needed.
 
     Returns:
         `comparison`: weights over their mean; exactly 1 where they are all alike.
@@ -43,4 +44,5 @@ def relative_weights(weights: Sequence[float], sizes: Sequence[int] | None = Non
     if (own == own[0]).all():
         return np.ones_like(own)
     counts = np.ones_like(own) if sizes is None else np.asarray(sizes, dtype=np.float64)
-    return own * counts.sum() / (own * counts).sum()
+    total = (own * counts).sum()
+    return own * counts.sum() / total if total else np.ones_like(own)

@@ -22,8 +22,9 @@ from glasshouse.cli.align.pairs import held_out_pairs, read_pairs
 from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.look.subject import Model
-from glasshouse.cli.options import AsJson, Seed, Settings, named_path
+from glasshouse.cli.options import AsJson, Seed, Settings, Shard, named_path
 from glasshouse.cli.overrides import apply_overrides
+from glasshouse.cli.processes import several_processes
 from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def dpo(
     target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
+    shard: Shard = False,
     json: AsJson = False,
 ) -> None:
     """Teach a policy from comparisons: more of what is preferred, held near where it began.
@@ -87,22 +89,25 @@ def dpo(
 
     adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     config = apply_overrides(DpoConfig(seed=seed), settings or ())
-    learned, measured = held_out_pairs(
-        read_pairs(pairs), None if test is None else read_pairs(test)
-    )
-    policy = load_for_training(model, adapters, seed=seed)
-    tell_trained(policy)
-    _, writes = chosen_layout(layout, policy)
-    learned, measured = _fitting(policy, writes, learned), _fitting(policy, writes, measured)
-    held = policy if reference is None else LanguageModel.load(reference)
-    before = reply_logprobs(held, measured, writes)
-    run = train_dpo(
-        policy, learned, writes, config, reference=None if held is policy else held, folder=out
-    )
-    try:
-        last = _train(run, num_steps(len(learned), config), json=json)
-    except KeyboardInterrupt:
-        raise Stopped("stopped; the same command goes on with it") from None
+    with several_processes(shard=shard) as processes:
+        learned, measured = held_out_pairs(
+            read_pairs(pairs), None if test is None else read_pairs(test)
+        )
+        policy = load_for_training(model, adapters, seed=seed)
+        tell_trained(policy)
+        _, writes = chosen_layout(layout, policy)
+        learned, measured = _fitting(policy, writes, learned), _fitting(policy, writes, measured)
+        held = None if reference is None else LanguageModel.load(reference)
+        before = None
+        if processes.is_first:  # the only one that measures, and says what came of it
+            before = reply_logprobs(held or policy, measured, writes)
+        run = train_dpo(policy, learned, writes, config, reference=held, folder=out)
+        try:
+            last = _train(run, num_steps(sum(one.weight > 0 for one in learned), config), json=json)
+        except KeyboardInterrupt:
+            raise Stopped("stopped; the same command goes on with it") from None
+    if before is None:
+        return
     found = _measured(reply_logprobs(policy, measured, writes) - before, measured)
     if json:
         json_line({"path": shown_path(out), **found})

@@ -27,8 +27,9 @@ from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.look.subject import Model
 from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
-from glasshouse.cli.options import AsJson, Seed, Settings, named_path
+from glasshouse.cli.options import AsJson, Seed, Settings, Shard, named_path
 from glasshouse.cli.overrides import apply_overrides
+from glasshouse.cli.processes import several_processes
 from glasshouse.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def pm(
     target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
+    shard: Shard = False,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
@@ -68,8 +70,9 @@ def pm(
 
     Lines hold `chosen` and `rejected` as whole dialogues with `\\n\\nHuman:` and `\\n\\nAssistant:`
     (as hh-rlhf has them); or `prompt`, `chosen` and `rejected`; or `prompt`, `first`, `second` and
-    `p_first`; or what LLMBar, PandaLM and Open Assistant published. With --lora what is kept is
-    adapters and the head. Fields for --set: epochs, batch, schedule.peak_lr, centre, …
+    `p_first`, any of them with a `weight`; or what LLMBar, PandaLM and Open Assistant published.
+    With --lora what is kept is adapters and the head. Fields for --set: epochs, batch,
+    schedule.peak_lr, centre, …
 
     [green]glasshouse align pm gpt2 --pairs train.jsonl --test test.jsonl --out pm[/green]
     """
@@ -84,19 +87,22 @@ def pm(
         raise InputError(f"{out} exists already; name a new folder with --out")
     adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     config = apply_overrides(JudgeTrainingConfig(seed=seed), settings or ())
-    learned, held_out = held_out_pairs(
-        read_pairs(pairs), None if test is None else read_pairs(test)
-    )
-    language = load_for_training(model, adapters, seed=seed)
-    tell_trained(language)
-    name, writes = chosen_layout(layout, language)
-    judge = PreferenceModel(language, writes)
-    learned = fitting(judge, learned, pairs)
-    held_out = fitting(judge, held_out, test or pairs)
-    try:
-        _train(judge, learned, config)
-    except KeyboardInterrupt:
-        raise Stopped("stopped; nothing was written") from None
+    with several_processes(shard=shard) as processes:
+        learned, held_out = held_out_pairs(
+            read_pairs(pairs), None if test is None else read_pairs(test)
+        )
+        language = load_for_training(model, adapters, seed=seed)
+        tell_trained(language)
+        name, writes = chosen_layout(layout, language)
+        judge = PreferenceModel(language, writes)
+        learned = fitting(judge, learned, pairs)
+        held_out = fitting(judge, held_out, test or pairs)
+        try:
+            _train(judge, learned, config)
+        except KeyboardInterrupt:
+            raise Stopped("stopped; nothing was written") from None
+    if not processes.is_first:
+        return
     found = agreement(judge.margins(held_out), held_out)
     save_preference_model(judge, out, layout=name)
     _tell(found, out, name, json=json)
@@ -110,7 +116,7 @@ def _train(
     from glasshouse.align.judges.training import num_steps
     from glasshouse.cli.progress import progress_bar
 
-    total = num_steps(len(comparisons), config)
+    total = num_steps(sum(one.weight > 0 for one in comparisons), config)
     with (
         progress_bar("a preference model") as bar,
         closing(train_judge(judge, comparisons, config)) as training,

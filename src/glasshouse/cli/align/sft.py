@@ -23,7 +23,7 @@ from glasshouse.cli.console import data, json_line, shown_path, talk
 from glasshouse.cli.errors import Stopped
 from glasshouse.cli.look.subject import Model
 from glasshouse.cli.notebook import DEFAULT_PROJECT, NotebookUrl, Notes, Project
-from glasshouse.cli.options import AsJson, Seed, Settings, named_path
+from glasshouse.cli.options import AsJson, Seed, Settings, Shard, named_path
 from glasshouse.cli.overrides import apply_overrides
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def sft(
     target_modules: TargetModules = None,
     seed: Seed = 0,
     settings: Settings = None,
+    shard: Shard = False,
     notebook: NotebookUrl = None,
     project: Project = DEFAULT_PROJECT,
     json: AsJson = False,
@@ -86,7 +87,7 @@ def sft(
 
     adapters = lora_config(lora, lora_alpha, lora_dropout, target_modules)
     try:
-        with joined_processes() as processes:
+        with joined_processes(shard=shard) as processes:
             if processes.is_first:
                 _start(out, model, dialogues, held_out, layout, too_long, adapters, seed, settings)
             processes.wait()
