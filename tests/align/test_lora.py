@@ -161,9 +161,10 @@ class TestFineTuning:
         digest, before = digest_of_files(bases / name), load(bases / name)
         model = adapted(bases, name)
         torch.testing.assert_close(logits(model), logits(before))
-        config = replace(CONFIG, epochs=6)
-        losses = [step.loss for step in train_sft(model, make_dialogues(60), config)]
-        assert losses[-1] < losses[0] - 0.05
+        config = replace(CONFIG, epochs=1)
+        for _ in train_sft(model, make_dialogues(), config):
+            pass
+        assert not torch.allclose(logits(model), logits(before))
         after = model.network.state_dict()
         for path, value in before.network.state_dict().items():
             layer, _, kind = path.rpartition(".")
@@ -199,8 +200,8 @@ class TestFineTuning:
         start_sft_run(
             tmp_path / "a", adapted(bases, "ours"), make_dialogues(), make_dialogues(4), CONFIG
         )
-        model = LanguageModel.load(tmp_path / "a")
-        start_sft_run(tmp_path / "b", model, make_dialogues(), make_dialogues(4), CONFIG)
+        model, config = LanguageModel.load(tmp_path / "a"), replace(CONFIG, epochs=1)
+        start_sft_run(tmp_path / "b", model, make_dialogues(), make_dialogues(4), config)
         for _ in continue_sft(open_run(tmp_path / "b")):
             pass
         again = LanguageModel.load(tmp_path / "b")
@@ -285,8 +286,9 @@ class TestMerging:
     def test_makes_a_model_as_any_other(self, bases, tmp_path, name):
         """It is saved whole, in the layout of its base, and computed by our Transformer."""
         model = adapted(bases, name)
-        for _ in train_sft(model, make_dialogues(), CONFIG):
-            pass
+        for path, value in model.network.named_parameters():
+            if ".lora_B" in path:
+                nn.init.normal_(value, std=0.2, generator=torch.Generator().manual_seed(0))
         expected = logits(model)
         whole = merged(model)
         assert not has_adapters(whole)
