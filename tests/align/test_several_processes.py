@@ -1,6 +1,7 @@
 """What one process learns, two learn: the same losses, the same weights."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -30,9 +31,10 @@ for shard in (False, True):
     with joined_processes(shard=shard) as processes:
         assert processes.count == 2 and processes.is_sharded == shard
         for name, job in JOBS.items():
-            losses, network = job()
-            out = Path(sys.argv[1]) / str(shard) / name / str(processes.rank)
+            folder = Path(sys.argv[1]) / str(shard) / name
+            out = folder / str(processes.rank)
             out.mkdir(parents=True)
+            losses, network = job(folder / "run")
             (out / "losses.json").write_text(json.dumps(losses))
             weights = {n: p.data for n, p in network.named_parameters()}
             save_file(weights, out / "weights.safetensors")
@@ -42,19 +44,28 @@ for shard in (False, True):
 GENTLE = OptimizerConfig(epsilon=1e-3)
 
 
-def fine_tuned():
+def fine_tuned(folder: Path):
     model = make_model()
     config = replace(SFT, optimizer=GENTLE, accumulate=2)
     steps = list(train_sft(model, make_dialogues(33), config))
     return [step.loss for step in steps], model.network
 
 
-def taught():
-    """Batches of two pairs, the last of one: then the second process has none of its own."""
-    policy = make_policy()
+def taught(folder: Path):
+    """Batches of two pairs, the last of one: then the second process has none of its own.
+    The run is stopped on its way, and goes on from its folder with the first weights."""
     config = replace(DPO, optimizer=replace(DPO.optimizer, epsilon=1e-3), batch=2, epochs=4)
-    steps = list(train_dpo(policy, PAIRS, word_layout(policy.tokenizer), config))
-    return [step.loss for step in steps], policy.network
+    losses, policy = [], make_policy()
+    for last in (3, 8):
+        policy = make_policy()
+        layout = word_layout(policy.tokenizer)
+        with closing(train_dpo(policy, PAIRS, layout, config, folder=folder)) as steps:
+            for step in steps:
+                losses.append(step.loss)
+                if step.step == last:
+                    break
+    assert len(losses) == 8
+    return losses, policy.network
 
 
 def judged(objective: Objective, **more: float):
@@ -72,9 +83,9 @@ def judged(objective: Objective, **more: float):
 JOBS = {
     "fine-tuned": fine_tuned,
     "taught": taught,
-    "ranked": lambda: judged("ranked", centre=0.1),
-    "ranked with words": lambda: judged("ranked", lm_weight=0.5),
-    "imitating": lambda: judged("imitation"),
+    "ranked": lambda _: judged("ranked", centre=0.1),
+    "ranked with words": lambda _: judged("ranked", lm_weight=0.5),
+    "imitating": lambda _: judged("imitation"),
 }
 
 
@@ -87,9 +98,9 @@ def by_two(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_two_processes_learn_what_one_learns(by_two, name):
+def test_two_processes_learn_what_one_learns(by_two, name, tmp_path):
     """To rounding, with batches dealt out or weights as well; both end with the same weights."""
-    losses, network = JOBS[name]()
+    losses, network = JOBS[name](tmp_path / "run")
     for shard, rank in product(("False", "True"), ("0", "1")):
         told = by_two / shard / name / rank
         assert json.loads((told / "losses.json").read_text()) == pytest.approx(losses, rel=1e-4)
