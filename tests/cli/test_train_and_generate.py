@@ -97,6 +97,7 @@ class TestTrainRefuses:
             (["--resume", "runs/none"], "runs/none"),
             (["--resume", "run:none"], "runs/none"),
             (["--resume", "."], "run.json"),
+            (["--text", "book.txt", "--shard"], "several processes and here is one"),
         ],
     )
     def test_what_cannot_be_done_in_one_sentence(self, capfd, here, words, sentence):
