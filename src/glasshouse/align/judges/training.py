@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from glasshouse.align.judges.dealing import Dealing, Pair, Part
 from glasshouse.align.judges.losses import score_loss, soft_binary_loss, soft_ranked_loss
 from glasshouse.align.judges.model import PreferenceModel, pad_right
 from glasshouse.align.pairs.comparisons import Comparison
@@ -32,7 +33,7 @@ from glasshouse.errors import InputError
 from glasshouse.training.config import Precision
 from glasshouse.training.decisions import settled_precision
 from glasshouse.training.distributed import Processes, current_processes
-from glasshouse.training.loop import step_randomness
+from glasshouse.training.loop import interrupts_held, step_randomness
 from glasshouse.training.optimizer import OptimizerConfig, make_optimizer, set_learning_rate
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.training.sharding import dealt_out
@@ -108,34 +109,6 @@ class JudgeStep:
     """Learning rate."""
 
 
-class _Pair(NamedTuple):
-    """A comparison as a model reads it."""
-
-    rows: tuple[list[int], list[int]]
-    """Token ids of both dialogues."""
-    replies: tuple[int, int]
-    """Tokens of each reply, at the end of its row."""
-    p_first: float
-    grades: tuple[float, float] | None
-
-    @property
-    def better(self) -> int:
-        """Which reply is the likelier one: 0 or 1."""
-        return int(self.p_first < 0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one process computes of a step."""
-
-    pairs: Sequence[_Pair]
-    shares: list[float] | None
-    """Of each pair in the mean over the step's pairs, times the number of processes, over which
-    gradients are averaged; None: it is alone, and all count alike."""
-    token_shares: list[float] | None
-    """The same in the mean over tokens of better replies: of each of a pair's tokens."""
-
-
 class _Told(NamedTuple):
     """What a forward pass comes to: means over the step, of this process's part."""
 
@@ -172,9 +145,7 @@ def train_judge(
     device = model.head.weight.device
     processes = current_processes()
     asked = _Asked(model, config, settled_precision(config.precision, device))
-    dealing = _Dealing(
-        pairs, relative_weights(weights), relative_weights(weights, sizes), processes
-    )
+    dealing = Dealing(pairs, relative_weights(weights), relative_weights(weights, sizes), processes)
     model.train()
     try:
         with dealt_out(asked, processes) as trained:
@@ -184,32 +155,49 @@ def train_judge(
             for number, places in enumerate(batches):
                 lr = learning_rate(config.schedule, number, len(batches))
                 set_learning_rate(optimizer, lr)
-                optimizer.zero_grad(set_to_none=True)
-                with step_randomness(config.seed, number, processes.rank, device):
-                    told = _Told(*program(dealing.part(places)))
-                total = told.loss + told.extra
-                seen = processes.total(torch.stack([*told, total]).detach()) / processes.count
-                if not bool(seen[-1].isfinite()):
-                    raise InputError(
-                        f"step {number + 1}: the loss is {seen[-1].item()}; lower "
-                        f"schedule.peak_lr={lr}"
-                    )
-                total.backward()
-                if config.optimizer.clip_norm is not None:
-                    clip_gradients(list(trained.parameters()), config.optimizer.clip_norm)
-                optimizer.step()
-                loss, _, right, margin, _ = seen.tolist()
-                is_imitation = config.objective == "imitation"
-                weight = dealing.weight_of(places, by_token=is_imitation)
-                yield JudgeStep(
-                    step=number + 1,
-                    loss=loss / weight,
-                    accuracy=0.5 if is_imitation else right / weight,
-                    margin=margin / weight,
-                    lr=lr,
-                )
+                with interrupts_held():  # processes that stop inside of a step would not meet
+                    step = _advance(program, optimizer, dealing, config, number, places)
+                    if processes.is_sharded:
+                        processes.wait()
+                yield step
     finally:
         model.eval()
+
+
+def _advance(
+    program: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    dealing: Dealing,
+    config: JudgeTrainingConfig,
+    number: int,
+    places: Sequence[int],
+) -> JudgeStep:
+    """One step on the pairs in some places."""
+    processes, lr = dealing.processes, optimizer.param_groups[0]["lr"]
+    parameters = list(program.parameters())
+    optimizer.zero_grad(set_to_none=True)
+    with step_randomness(config.seed, number, processes.rank, parameters[0].device):
+        told = _Told(*program(dealing.part(places)))
+    total = told.loss + told.extra
+    seen = processes.total(torch.stack([*told, total]).detach()) / processes.count
+    if not bool(seen[-1].isfinite()):
+        raise InputError(
+            f"step {number + 1}: the loss is {seen[-1].item()}; lower schedule.peak_lr={lr}"
+        )
+    total.backward()
+    if config.optimizer.clip_norm is not None:
+        clip_gradients(parameters, config.optimizer.clip_norm)
+    optimizer.step()
+    loss, _, right, margin, _ = seen.tolist()
+    is_imitation = config.objective == "imitation"
+    weight = dealing.weight_of(places, by_token=is_imitation)
+    return JudgeStep(
+        step=number + 1,
+        loss=loss / weight,
+        accuracy=0.5 if is_imitation else right / weight,
+        margin=margin / weight,
+        lr=lr,
+    )
 
 
 def num_steps(comparisons: int, config: JudgeTrainingConfig) -> int:
@@ -217,48 +205,11 @@ def num_steps(comparisons: int, config: JudgeTrainingConfig) -> int:
     return config.epochs * -(-comparisons // config.batch)
 
 
-def _pair(model: PreferenceModel, one: Comparison) -> _Pair:
+def _pair(model: PreferenceModel, one: Comparison) -> Pair:
     (first, first_reply), (second, second_reply) = (
         model.encode_reply(one.dialogue(reply)) for reply in (one.first, one.second)
     )
-    return _Pair((first, second), (first_reply, second_reply), one.p_first, one.grades)
-
-
-@dataclass(frozen=True, slots=True)
-class _Dealing:
-    """Which pairs of a step this process reads, and what each is of its means."""
-
-    pairs: Sequence[_Pair]
-    weights: np.ndarray
-    """Of pairs, over their mean."""
-    token_weights: np.ndarray
-    """Of pairs, over the mean of their better replies' tokens."""
-    processes: Processes
-
-    def part(self, places: Sequence[int]) -> _Part:
-        """This process's part of a step. Who has no pair reads one that does not count."""
-        count = self.processes.count
-        own = places[self.processes.rank :: count]
-        shown = [self.pairs[place] for place in own or places[:1]]
-        if count == 1 and (self.weights == 1).all():
-            return _Part(shown, None, None)
-        tokens = max(1, sum(self._size(place) for place in places))
-        return _Part(
-            shown,
-            [float(self.weights[place]) * count / len(places) for place in own] or [0.0],
-            [float(self.token_weights[place]) * count / tokens for place in own] or [0.0],
-        )
-
-    def weight_of(self, places: Sequence[int], *, by_token: bool) -> float:
-        """Mean weight of a step's pairs, or of the tokens of their better replies."""
-        if not by_token:
-            return float(self.weights[places].mean())
-        sizes = [self._size(place) for place in places]
-        return float(np.average(self.token_weights[places], weights=sizes))
-
-    def _size(self, place: int) -> int:
-        pair = self.pairs[place]
-        return pair.replies[pair.better]
+    return Pair((first, second), (first_reply, second_reply), one.p_first, one.grades)
 
 
 class _Asked(nn.Module):
@@ -275,7 +226,7 @@ class _Asked(nn.Module):
         self.config = config
         self.precision: Literal["fp32", "bf16"] = precision
 
-    def forward(self, part: _Part) -> _Told:
+    def forward(self, part: Part) -> _Told:
         """Means over a step, of one process's part."""
         device = self.head.weight.device
         p_first = torch.tensor([pair.p_first for pair in part.pairs], device=device)
@@ -286,7 +237,7 @@ class _Asked(nn.Module):
                 return _Told(loss, nothing, nothing, nothing)
             return self._scored(part, p_first)
 
-    def _scored(self, part: _Part, p_first: Float[Tensor, " pair"]) -> _Told:
+    def _scored(self, part: Part, p_first: Float[Tensor, " pair"]) -> _Told:
         device, config, pairs = p_first.device, self.config, part.pairs
         ids, lengths = pad_right([row for pair in pairs for row in pair.rows])
         ids, lengths = ids.to(device), lengths.to(device)
@@ -324,13 +275,15 @@ def _mean(values: Float[Tensor, "pair ..."], shares: list[float] | None) -> Floa
     """The mean over a step's pairs, of what this process has of it."""
     if shares is None:
         return values.mean()
-    return values.reshape(len(values), -1).mean(dim=1) @ torch.tensor(shares, device=values.device)
+    # No matrix product: autocast would round it to bf16.
+    by_pair = values.reshape(len(values), -1).mean(dim=1)
+    return (by_pair * torch.tensor(shares, device=values.device)).sum()
 
 
 def _objective(
     scores: Float[Tensor, "pair 2"],
     p_first: Float[Tensor, " pair"],
-    pairs: Sequence[_Pair],
+    pairs: Sequence[Pair],
     objective: Objective,
 ) -> Float[Tensor, "pair reply"]:
     """The loss of each pair, or of each of its replies."""
@@ -342,7 +295,7 @@ def _objective(
     return score_loss(scores.flatten(), grades.flatten()).view(-1, 2)
 
 
-def _surprise(network: Any, part: _Part, device: torch.device) -> Float[Tensor, ""]:
+def _surprise(network: Any, part: Part, device: torch.device) -> Float[Tensor, ""]:
     """Mean surprise at the words of the better replies, which alone are read."""
     ids, lengths = pad_right([pair.rows[pair.better] for pair in part.pairs])
     ids = ids.to(device)
@@ -369,7 +322,8 @@ def _surprise_of(
     if shares is None:
         return torch.nn.functional.cross_entropy(logits, targets)
     share = torch.tensor(shares, device=ids.device)[before.nonzero()[:, 0]]
-    return torch.nn.functional.cross_entropy(logits, targets, reduction="none") @ share
+    losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    return (losses * share).sum()
 
 
 def _batches(lengths: Sequence[int], config: JudgeTrainingConfig) -> Iterator[list[int]]:
