@@ -266,7 +266,7 @@ _CARDS = (
         summary="What do examples in front of a question add, does that grow with the model, and "
         "does a search for questions that were trained on find those that were planted?",
         presets={
-            "small": "one CPU core, about 6 minutes",
+            "small": "one CPU core, about 7 minutes",
             "paper": "many CPU cores, a day",
         },
         where="glasshouse.studies.few_shot:STUDY",
