@@ -181,6 +181,14 @@ class TestProblems:
         longest = np.maximum(rows[:, 1], rows[:, 6])
         assert (longest > 0).all()
 
+    def test_easy_sums_are_written_as_hard_ones_are(self):
+        easy, hard = Sums(digits=2, room=4), Sums(digits=4, least=3)
+        assert easy.length == hard.length
+        rows = easy.draw(200, rng()).ids
+        first, second = (rows[:, at : at + 4] @ [1_000, 100, 10, 1] for at in (1, 6))
+        assert max(first.max(), second.max()) == 99
+        assert (easy.answers(rows) == first + second).all()
+
     def test_stories_are_reckoned_right_and_never_leave_their_numbers(self):
         problems = WordProblems(largest=9, steps=3, written=True)
         drawn = problems.draw(100, rng())
@@ -223,6 +231,7 @@ class TestQuanta:
         (lambda: Digits(side=5), "must be 4, 8 or 16"),
         (lambda: Digits(levels=1), "between 2 and 17"),
         (lambda: Sums(digits=2, least=3), "must not exceed digits=2"),
+        (lambda: Sums(digits=3, room=2), "room=2 must lie between"),
         (lambda: Quanta(exponent=0), "must be positive"),
         (lambda: WordProblems(steps=0), "steps=0 must be at least 1"),
         (lambda: measure_entropy(Field(), count=1, rng=rng()), "at least 2"),

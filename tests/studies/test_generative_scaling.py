@@ -16,16 +16,30 @@ from glasshouse.models import Transformer
 from glasshouse.scaling import CurvePoint, TrialRecord, read_runs
 from glasshouse.studies.claims import Verdict
 from glasshouse.studies.generative_scaling import STUDY, GenerativeConfig, claims, paper, small
-from glasshouse.studies.generative_scaling.config import READINGS, LabelConfig
+from glasshouse.studies.generative_scaling.asking import counted_loss, token_losses
+from glasshouse.studies.generative_scaling.config import (
+    READINGS,
+    ClassifierConfig,
+    FurtherConfig,
+    LabelConfig,
+    SumsConfig,
+)
 from glasshouse.studies.generative_scaling.evidence import results
 from glasshouse.studies.generative_scaling.fits import DomainFits, fit_domains, unbeaten
 from glasshouse.studies.generative_scaling.grow import (
     grow_all,
     image_information,
     label_information,
-    token_losses,
 )
-from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
+from glasshouse.studies.generative_scaling.seen import (
+    Classified,
+    DomainRuns,
+    Further,
+    Labelled,
+    Reckoned,
+    Seen,
+    Shaped,
+)
 from glasshouse.studies.study import Figure, no_progress
 
 TINY = GenerativeConfig(
@@ -37,10 +51,55 @@ TINY = GenerativeConfig(
     sides=(2, 3),
     levels=3,
     labelled=LabelConfig(side=2, labels=2, steps=20),
+    further=FurtherConfig(
+        sums=SumsConfig(widths=(4, 8), steps=(2, 30), digits=1),
+        classifier=ClassifierConfig(side=2, labels=2, steps=4, images=8, fine_steps=3),
+        shapes=((1, 8), (2, 4), (3, 4)),
+        shape_seeds=2,
+    ),
     held_out=32,
     entropy_draws=100,
     draws=20,
 )
+
+
+def planted_further(*, by_size: bool = False) -> Further:
+    """Hard sums that follow training loss or size, classifiers and shapes as the paper has them."""
+    config, rng = small(), np.random.default_rng(1)
+    sums = []
+    for trial in config.sums_plan(0).trials:
+        easy = 1 + 400 / (trial.steps * trial.shape.d_model)
+        hard = 3 - 0.1 * trial.shape.d_model if by_size else 1.5 * easy
+        sums.append(
+            Reckoned(
+                params=trial.shape.params, steps=trial.steps, seed=trial.seed, easy=easy, hard=hard
+            )
+        )
+    classified = [
+        Classified(
+            params=trial.shape.params,
+            seed=trial.seed,
+            pretrained=pretrained,
+            error=(0.5 - 0.006 * trial.shape.d_model * pretrained * (not by_size))
+            + 0.002 * rng.standard_normal(),
+            generative=0.1,
+        )
+        for trial in config.classifier_plan(0).trials
+        for pretrained in (True, False)
+    ]
+    shaped = [
+        Shaped(
+            layers=trial.shape.num_layers,
+            width=trial.shape.d_model,
+            params=trial.shape.params,
+            seed=trial.seed,
+            lack=0.1
+            + (0.0 if by_size else 0.03 * math.log2(trial.shape.num_layers / 2) ** 2)
+            + 0.001 * rng.standard_normal(),
+        )
+        for trial in config.shapes_plan(0).trials
+    ]
+    return Further(sums=tuple(sums), classified=tuple(classified), shaped=tuple(shaped))
 
 
 def planted(*, raw: float = 2.0, seed: int = 0) -> Seen:
@@ -89,6 +148,7 @@ def planted(*, raw: float = 2.0, seed: int = 0) -> Seen:
         labelled=tuple(labelled),
         information=0.6,
         information_error=0.002,
+        further=planted_further(),
     )
 
 
@@ -120,6 +180,9 @@ class TestVerdicts:
             "label-information-grows",
             "blanks-must-be-learned",
             "read-both-ways",
+            "harder-sums-by-training-loss",
+            "classifiers-grow-with-size",
+            "a-shape-is-best",
         ):
             assert found[name] is Verdict.REPRODUCED, name
 
@@ -135,6 +198,15 @@ class TestVerdicts:
         found = judged(planted(raw=1.0), lower)
         assert found["constant-is-entropy"] is not Verdict.REPRODUCED
         assert found["blanks-must-be-learned"] is Verdict.NOT_SEEN
+
+    def test_sees_nothing_where_size_decides_or_nothing_does(
+        self, seen: Seen, fits: tuple[DomainFits, ...]
+    ):
+        """Hard sums by size, classifiers alike, shapes alike."""
+        found = judged(replace(seen, further=planted_further(by_size=True)), fits)
+        assert found["harder-sums-by-training-loss"] is not Verdict.REPRODUCED
+        assert found["classifiers-grow-with-size"] is not Verdict.REPRODUCED
+        assert found["a-shape-is-best"] is not Verdict.REPRODUCED
 
     def test_does_not_count_more_information_than_there_is(
         self, seen: Seen, fits: tuple[DomainFits, ...]
@@ -172,6 +244,19 @@ class TestLabels:
         assert told == pytest.approx((unread, unread), abs=1e-5)
 
 
+class TestSums:
+    def test_ask_for_answers_alone(self):
+        """A network that reads nothing loses the logarithm of the vocabulary on them."""
+        easy = TINY.further.sums.easy
+        assert easy.length == TINY.further.sums.hard.length
+        network = Transformer(TINY.shape(easy, 8).config)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.zero_()
+        drawn = easy.draw(16, np.random.default_rng(0))
+        assert counted_loss(network, drawn) == pytest.approx(math.log(easy.vocab_size), abs=1e-5)
+
+
 class TestStudy:
     def test_runs_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """All claims are judged, figures draw, and what is kept is not grown again."""
@@ -207,6 +292,8 @@ class TestStudy:
             ({"sides": (8, 4)}, "sides="),
             ({"seeds": 1}, "seeds=1"),
             ({"draws": 5}, "20 at least"),
+            ({"further": FurtherConfig(shapes=((1, 8), (2, 4)))}, "three or more"),
+            ({"further": FurtherConfig(sums=SumsConfig(steps=(5,)))}, "two lengths"),
             ({"widths": (8, 12, 16, 18)}, "multiple of d_head"),
         ],
     )

@@ -26,6 +26,9 @@ class Sums:
     """Fewest digits of the longer operand: harder ones than training had are asked for alone."""
     operation: Literal["plus", "minus", "both"] = "plus"
     """Of a difference the larger number comes first."""
+    room: int | None = None
+    """Digits that operands are written with, zeros in front: whoever is to be asked harder sums
+    later must read easy ones in the same writing. None: as many as the most."""
 
     def __post_init__(self) -> None:
         check_counts(digits=self.digits, least=self.least)
@@ -35,6 +38,13 @@ class Sums:
             )
         if self.operation not in ("plus", "minus", "both"):
             raise InputError(f"operation={self.operation!r} must be plus, minus or both")
+        if self.room is not None and not self.digits <= self.room <= 17:
+            raise InputError(f"room={self.room} must lie between digits={self.digits} and 17")
+
+    @property
+    def places(self) -> int:
+        """Digits of an operand as it is written."""
+        return self.digits if self.room is None else self.room
 
     @property
     def vocab_size(self) -> int:
@@ -44,7 +54,7 @@ class Sums:
     @property
     def length(self) -> int:
         """Operands with leading zeros, signs, an answer of one digit more and its stop."""
-        return 1 + 2 * self.digits + 2 + self.digits + 1 + 1
+        return 1 + 2 * self.places + 2 + self.places + 1 + 1
 
     @property
     def entropy(self) -> Entropy:
@@ -68,24 +78,24 @@ class Sums:
         answer = np.where(is_minus, first - second, first + second)
         ids = np.concatenate(
             [
-                _written(first, self.digits)[:, ::-1],
+                _written(first, self.places)[:, ::-1],
                 np.where(is_minus, _MINUS, _PLUS)[:, None],
-                _written(second, self.digits)[:, ::-1],
+                _written(second, self.places)[:, ::-1],
                 np.full((count, 1), _EQUALS),
-                _written(answer, self.digits + 1),
+                _written(answer, self.places + 1),
                 np.full((count, 1), _STOP),
             ],
             axis=1,
         )
         whole = begun(ids, self.vocab_size - 1)
         counts = np.zeros(whole.shape, dtype=bool)
-        counts[:, -(self.digits + 2) :] = True
+        counts[:, -(self.places + 2) :] = True
         return Drawn(ids=whole, counts=counts, logprobs=None)
 
     def answers(self, ids: Int[np.ndarray, "sequence token"]) -> Int[np.ndarray, " sequence"]:
         """The numbers that sequences give as their answers."""
-        digits = ids[:, -(self.digits + 2) : -1]
-        return (digits * 10 ** np.arange(self.digits + 1)).sum(axis=1)
+        digits = ids[:, -(self.places + 2) : -1]
+        return (digits * 10 ** np.arange(self.places + 1)).sum(axis=1)
 
 
 def _written(numbers: Int[np.ndarray, " row"], digits: int) -> Int[np.ndarray, "row digit"]:

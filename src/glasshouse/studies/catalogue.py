@@ -220,7 +220,7 @@ _CARDS = (
         summary="Is the constant of a scaling law the entropy of the data, does the best size grow "
         "alike in all domains, and what does a model make of a label?",
         presets={
-            "small": "one CPU core, about 6 minutes",
+            "small": "one CPU core, about 10 minutes",
             "paper": "many GPUs, days",
         },
         where="glasshouse.studies.generative_scaling:STUDY",

@@ -10,8 +10,9 @@ from glasshouse.studies.study import Figure, Section, Table
 
 
 def chapters(seen: Seen, fits: Sequence[DomainFits]) -> tuple[Section, ...]:
-    """Constants and entropies, what is left to lose, labels."""
+    """Constants and entropies, what is left to lose, labels, and what lies beyond size."""
     config = seen.config
+    sums, classifier = config.further.sums, config.further.classifier
     return (
         Section(
             title="Constants and entropies",
@@ -55,6 +56,24 @@ def chapters(seen: Seen, fits: Sequence[DomainFits]) -> tuple[Section, ...]:
                     caption="A dot a run; the black line is the true mutual information of label "
                     "and image.",
                     draw=partial(figures.labels, seen),
+                ),
+            ),
+        ),
+        Section(
+            title="Harder sums, classifiers, shapes",
+            text=f"Sums of up to {sums.digits} digits are trained on, and a digit more is asked "
+            "for, in the same writing. Models of images learn to name the class behind an image "
+            f"from {classifier.images} images, read again and again; others of the same first "
+            "weights learn it from scratch. Models of the chain with about as many weights are "
+            "flat or deep.",
+            items=(
+                Figure(
+                    name="further",
+                    title="Beyond size",
+                    caption="A dot a run. Left: loss on answers of sums harder than any in "
+                    "training, over that on fresh ones as in training. Middle: error of "
+                    "classifiers. Right: width over number of blocks, from deep to flat.",
+                    draw=partial(figures.further, seen),
                 ),
             ),
         ),

@@ -111,5 +111,47 @@ BOTH = Claim(
     "information of each other",
 )
 
-CLAIMS = (CONSTANT, OFFSET, AGREE, ALLOCATION, COARSER, SINGLE, INFORMATION, BLANKS, BOTH)
+HARDER = Claim(
+    id="harder-sums-by-training-loss",
+    claim="How a model does on sums harder than any it trained on depends on its training loss, "
+    "and not on its size.",
+    source=f"{PAPER}, section 4",
+    paper="a figure: losses of all sizes over training loss fall on one curve, at every difficulty",
+    threshold=0.1,
+    direction="below",
+    no_effect=0.3,
+    threshold_text="where training losses of all sizes overlap, losses on sums with a digit more "
+    "differ by at most 10 % at the same training loss",
+)
+
+CLASSIFIER = Claim(
+    id="classifiers-grow-with-size",
+    claim="Classifiers grown from generative models get better with size; those from scratch do "
+    "not.",
+    source=f"{PAPER}, section 3.4",
+    paper="a figure: error is a power law in size, past the bend of the generative loss; from "
+    "scratch it overfits",
+    threshold=0.05,
+    direction="above",
+    no_effect=0.0,
+    threshold_text="from the smallest to the largest size the error of fine-tuned models falls by "
+    "over 5 points more than that of models trained from scratch on the same images",
+)
+
+ASPECT = Claim(
+    id="a-shape-is-best",
+    claim="For a number of weights there is a best ratio of width to depth.",
+    source=f"{PAPER}, section 2.3",
+    paper="about 5 for images and sums, about 100 for language",
+    threshold=0.005,
+    direction="above",
+    no_effect=0.0,
+    threshold_text="on the chain, the flattest and the deepest shape both lose over 0.005 nats a "
+    "token more than the best between them",
+)
+
+CLAIMS = (
+    *(CONSTANT, OFFSET, AGREE, ALLOCATION, COARSER, SINGLE, INFORMATION, BLANKS, BOTH),
+    *(HARDER, CLASSIFIER, ASPECT),
+)
 """All of them, in the order of the paper."""

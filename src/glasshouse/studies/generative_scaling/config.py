@@ -1,10 +1,11 @@
 """The presets: which sizes learn which sequences, and for how long."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from glasshouse.corpora import Domain, Field, LabelledField, MarkovChain
+from glasshouse.corpora import Domain, Field, LabelledField, MarkovChain, Sums
 from glasshouse.errors import InputError
 from glasshouse.scaling import Shape, SweepPlan, Trial
 
@@ -43,6 +44,70 @@ class LabelConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SumsConfig:
+    """Sums, some of them harder than any that was trained on."""
+
+    widths: tuple[int, ...] = (4, 8, 24)
+    """Sizes that are compared, rising."""
+    steps: tuple[int, ...] = (100, 200, 400, 800)
+    """Optimizer steps, rising; a run of its own for each."""
+    digits: int = 3
+    """Most digits in training; one more is asked for afterwards."""
+
+    @property
+    def easy(self) -> Sums:
+        """What is trained on, written as the harder ones are."""
+        return Sums(digits=self.digits, room=self.digits + 1)
+
+    @property
+    def hard(self) -> Sums:
+        """What is asked for afterwards."""
+        return Sums(digits=self.digits + 1, least=self.digits + 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifierConfig:
+    """Models that generate images, turned into classifiers of them."""
+
+    side: int = 4
+    """Pixels of a row and of a column."""
+    labels: int = 4
+    """Classes."""
+    habit: float = 2.0
+    """Spread of each class's own process, in nats."""
+    steps: int = 300
+    """Optimizer steps on images without their labels."""
+    images: int = 64
+    """With a label, which are read again and again."""
+    fine_steps: int = 60
+    """Optimizer steps on those."""
+    fine_lr: float = 1e-2
+    """Peak learning rate there at the smallest width."""
+
+    def domain(self, seed: int) -> LabelledField:
+        """Images with their labels behind them."""
+        return LabelledField(
+            field=Field(side=self.side, levels=6, habit=self.habit, seed=seed),
+            labels=self.labels,
+            order="image-first",
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FurtherConfig:
+    """What is asked beyond laws of size: hard sums, classifiers, flat and deep models."""
+
+    sums: SumsConfig = field(default_factory=SumsConfig)
+    """Harder than training."""
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    """Of images."""
+    shapes: tuple[tuple[int, int], ...] = ((1, 24), (2, 16), (4, 12), (8, 8))
+    """Blocks and width of models of the chain with about as many weights, from flat to deep."""
+    shape_seeds: int = 3
+    """Runs of each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GenerativeConfig:
     """The whole study."""
 
@@ -68,6 +133,8 @@ class GenerativeConfig:
     """Grey values."""
     labelled: LabelConfig = field(default_factory=LabelConfig)
     """Images with a label."""
+    further: FurtherConfig = field(default_factory=FurtherConfig)
+    """Hard sums, classifiers, flat and deep models."""
     held_out: int = 1_024
     """Sequences that losses are measured on."""
     entropy_draws: int = 8_000
@@ -86,7 +153,13 @@ class GenerativeConfig:
             raise InputError(f"seeds={self.seeds} must lie between 2 and {_SEEDS - 1}")
         if min(self.held_out, self.entropy_draws, self.labelled.steps) < 20 or self.draws < 20:
             raise InputError("held_out, entropy_draws, labelled.steps and draws: 20 at least")
-        for domain in (*self.domains(0).values(), self.labelled.domain(0)):
+        further = self.further
+        if len(further.shapes) < 3 or not 2 <= further.shape_seeds < _SEEDS:
+            raise InputError("further.shapes must be three or more, and shape_seeds 2 or more")
+        if len(further.sums.widths) < 2 or len(further.sums.steps) < 2:
+            raise InputError("further.sums needs two widths and two lengths, or none can differ")
+        others = (self.labelled.domain(0), further.classifier.domain(0), further.sums.easy)
+        for domain in (*self.domains(0).values(), *others):
             for width in self.widths:
                 _ = self.shape(domain, width)  # which refuses the rest
 
@@ -103,11 +176,11 @@ class GenerativeConfig:
         """What images of a resolution are called."""
         return f"{side}x{side} images"
 
-    def shape(self, domain: Domain, width: int) -> Shape:
-        """A model for sequences of a domain."""
+    def shape(self, domain: Domain, width: int, layers: int | None = None) -> Shape:
+        """A model for sequences of a domain; None: of the usual number of blocks."""
         return Shape(
             d_model=width,
-            num_layers=self.layers,
+            num_layers=self.layers if layers is None else layers,
             vocab_size=domain.vocab_size,
             context=domain.length - 1,
             d_head=4,
@@ -123,17 +196,40 @@ class GenerativeConfig:
         domain = self.labelled.domain(seed)
         return self.planned(domain, (self.labelled.steps,), seed, self.seeds)
 
+    def sums_plan(self, seed: int) -> SweepPlan:
+        """The runs on sums."""
+        sums = self.further.sums
+        shapes = [self.shape(sums.easy, width) for width in sums.widths]
+        return self._plan(shapes, sums.steps, seed, self.seeds)
+
+    def classifier_plan(self, seed: int) -> SweepPlan:
+        """The runs on images that are to be classified."""
+        classifier = self.further.classifier
+        shapes = [self.shape(classifier.domain(seed), width) for width in self.widths]
+        return self._plan(shapes, (classifier.steps,), seed, self.seeds)
+
+    def shapes_plan(self, seed: int) -> SweepPlan:
+        """The runs of flat and deep models on the chain."""
+        chain = self.domains(seed)["chain"]
+        shapes = [self.shape(chain, width, layers) for layers, width in self.further.shapes]
+        return self._plan(shapes, self.steps[-1:], seed, self.further.shape_seeds)
+
     def planned(self, domain: Domain, steps: tuple[int, ...], seed: int, seeds: int) -> SweepPlan:
         """Every size at every length, as often as there are seeds."""
+        return self._plan([self.shape(domain, width) for width in self.widths], steps, seed, seeds)
+
+    def _plan(
+        self, shapes: Sequence[Shape], steps: tuple[int, ...], seed: int, seeds: int
+    ) -> SweepPlan:
         trials = tuple(
             Trial(
-                shape=self.shape(domain, width),
+                shape=shape,
                 steps=count,
                 batch=self.batch,
                 lr=self.lr,
                 seed=_SEEDS * seed + number,
             )
-            for width in self.widths
+            for shape in shapes
             for count in steps
             for number in range(seeds)
         )
@@ -159,6 +255,11 @@ def paper() -> GenerativeConfig:
         sides=(8, 16, 32),
         levels=64,
         labelled=LabelConfig(side=16, labels=64, steps=32_000),
+        further=FurtherConfig(
+            sums=SumsConfig(widths=(64, 256, 1_024), steps=(2_000, 8_000, 32_000), digits=10),
+            classifier=ClassifierConfig(side=16, labels=64, steps=32_000, images=20_000),
+            shapes=((2, 512), (8, 256), (32, 128), (128, 64)),
+        ),
         held_out=4_096,
         entropy_draws=100_000,
         draws=300,

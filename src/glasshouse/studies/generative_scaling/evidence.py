@@ -29,6 +29,7 @@ from glasshouse.studies.generative_scaling.fits import (
     lacks_by_size,
     slopes_by_difficulty,
 )
+from glasshouse.studies.generative_scaling.further_evidence import further_results
 from glasshouse.studies.generative_scaling.seen import Seen
 from glasshouse.world.streams import stream
 
@@ -48,6 +49,7 @@ def results(seen: Seen, fits: Sequence[DomainFits]) -> tuple[ClaimResult, ...]:
         _information(seen),
         _blanks(seen),
         _both(seen),
+        *further_results(seen),
     )
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Drawing
 
 from glasshouse.studies.generative_scaling.config import READINGS
 from glasshouse.studies.generative_scaling.fits import TENTHS, DomainFits, lacks_by_size, tenth
+from glasshouse.studies.generative_scaling.further_evidence import errors
 from glasshouse.studies.generative_scaling.seen import Seen
 
 SIZE = "N, weights of the blocks"
@@ -74,4 +75,28 @@ def labels(seen: Seen) -> Drawing:
     axis.set(xscale="log", xlabel=SIZE, ylabel="nats an image")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     figure.legend(loc="outside upper center", ncols=2, fontsize=8)  # dots may lie anywhere
+    return figure
+
+
+def further(seen: Seen) -> Drawing:
+    """Hard sums over training loss, errors of classifiers over size, shapes."""
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.1), layout="constrained")
+    runs = seen.further.sums
+    for number, size in enumerate(sorted({one.params for one in runs})):
+        own = sorted((one.easy, one.hard) for one in runs if one.params == size)
+        axes[0].plot(*zip(*own, strict=True), "o-", color=f"C{number}", markersize=4, linewidth=1)
+        axes[0].lines[-1].set_label(f"N = {size:,}")
+    axes[0].set(xlabel="nats a token, sums as trained on", ylabel="nats a token, a digit more")
+    sizes = sorted({one.params for one in seen.further.classified})
+    for number, (pretrained, label) in enumerate(((True, "fine-tuned"), (False, "from scratch"))):
+        found = errors(seen.further.classified, pretrained=pretrained)
+        axes[1].plot(sizes, found.mean(axis=1), "-", color=f"C{number}", label=label)
+        axes[1].plot(sizes, found, "o", color=f"C{number}", markersize=4)
+    axes[1].set(xscale="log", xlabel=SIZE, ylabel="share of images named wrongly")
+    shaped = seen.further.shaped
+    axes[2].plot([one.width / one.layers for one in shaped], [one.lack for one in shaped], "o")
+    axes[2].set(xscale="log", xlabel="width / blocks", ylabel="nats a token beyond the best reader")
+    axes[2].set_ylim(bottom=0)
+    axes[0].legend(fontsize=7)
+    axes[1].legend(fontsize=7)
     return figure

@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int64
 
 from glasshouse.corpora import Domain, Drawn, LabelledField, MarkovChain, measure_entropy
 from glasshouse.files import write_atomically
@@ -19,16 +16,16 @@ from glasshouse.scaling import SweepPlan, Trial, TrialRecord
 from glasshouse.scaling.plans import populations
 from glasshouse.scaling.records import keep_sweep
 from glasshouse.scaling.training import train_trials
+from glasshouse.studies.generative_scaling.asking import all_tokens, token_losses
 from glasshouse.studies.generative_scaling.config import READINGS, GenerativeConfig, Reading
-from glasshouse.studies.generative_scaling.seen import DomainRuns, Labelled, Seen
+from glasshouse.studies.generative_scaling.further import grow_further
+from glasshouse.studies.generative_scaling.seen import DomainRuns, Further, Labelled, Seen
 from glasshouse.studies.study import Progress
 from glasshouse.training import domain_batches
 from glasshouse.training.batches import Batch
 from glasshouse.world.streams import stream
 
 NAME = "generative-scaling"
-_ROWS = 128
-"""Sequences of one forward pass."""
 _MOMENTS = 2
 """Times of measuring."""
 
@@ -43,7 +40,7 @@ def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: 
     folder = workspace / NAME / f"seed{seed}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     domains = config.domains(seed)
-    total = len(domains) + 1
+    total = len(domains) + 2
     found = []
     for place, (name, domain) in enumerate(domains.items()):
         progress(place, total, f"growing models of {name}")
@@ -52,11 +49,15 @@ def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: 
             write_atomically(path, msgspec.json.encode(_grown(config, name, domain, seed=seed)))
         found.append(msgspec.json.decode(path.read_bytes(), type=DomainRuns))
         _keep(folder / path.stem, config.plan(domain, seed), found[-1].records, name)
-    progress(total - 1, total, "growing models of images with labels")
+    progress(total - 2, total, "growing models of images with labels")
     path = folder / "labelled.json"
     if not path.is_file():
         write_atomically(path, msgspec.json.encode(_labelled(config, folder, seed=seed)))
     labelled = msgspec.json.decode(path.read_bytes(), type=list[Labelled])
+    progress(total - 1, total, "growing models of sums, of classes, and of other shapes")
+    path = folder / "further.json"
+    if not path.is_file():
+        write_atomically(path, msgspec.json.encode(grow_further(config, seed=seed)))
     truth = config.labelled.domain(seed).mutual_information(
         count=config.entropy_draws, rng=stream(seed, NAME, "information")
     )
@@ -67,6 +68,7 @@ def grow_all(config: GenerativeConfig, *, seed: int, workspace: Path, progress: 
         labelled=tuple(labelled),
         information=truth.nats,
         information_error=truth.error,
+        further=msgspec.json.decode(path.read_bytes(), type=Further),
     )
 
 
@@ -95,7 +97,7 @@ def _grown(config: GenerativeConfig, name: str, domain: Domain, *, seed: int) ->
         sources = [domain_batches(domain, seed=trial.seed) for trial in some]
         # Only the last loss counts, and measuring is what short runs would mostly do.
         records += train_trials(
-            plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained
+            plan, some, sources, all_tokens(drawn), moments=_MOMENTS, trained=trained
         )
     return DomainRuns(
         name=name,
@@ -145,7 +147,7 @@ def _labelled(config: GenerativeConfig, folder: Path, *, seed: int) -> list[Labe
         for some in populations(plan.trials, largest=32):
             sources = [_all_counted(domain, trial.seed) for trial in some]
             records += train_trials(
-                plan, some, sources, _batch(drawn), moments=_MOMENTS, trained=trained
+                plan, some, sources, all_tokens(drawn), moments=_MOMENTS, trained=trained
             )
         name = f"labelled {reading}"
         _keep(folder / name.replace(" ", "-"), plan, records, name)
@@ -186,23 +188,6 @@ def image_information(
     losses = [token_losses(network, ids)[:, -1].mean() for ids in (own, dealt)]
     unread = math.log(domain.labels)
     return unread - float(losses[0]), unread - float(losses[1])
-
-
-@torch.no_grad()
-def token_losses(
-    network: Transformer, ids: Int64[torch.Tensor, "sequence token"]
-) -> Float[np.ndarray, "sequence target"]:
-    """Loss of every token but the first, in nats."""
-    found = [
-        F.cross_entropy(network(rows[:, :-1]).transpose(1, 2), rows[:, 1:], reduction="none")
-        for rows in ids.split(_ROWS)
-    ]
-    return torch.cat(found).double().numpy()
-
-
-def _batch(drawn: Drawn) -> Batch:
-    whole = torch.from_numpy(drawn.ids)
-    return Batch(whole[:, :-1].contiguous(), whole[:, 1:].contiguous(), None)
 
 
 def _all_counted(domain: LabelledField, seed: int):

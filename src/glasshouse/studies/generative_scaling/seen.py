@@ -52,6 +52,66 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reckoned:
+    """What a run makes of sums, in nats a token of their answers."""
+
+    params: int
+    """Its size."""
+    steps: int
+    """Its length."""
+    seed: int
+    """Which run."""
+    easy: float
+    """Loss on sums such as it trained on, fresh ones."""
+    hard: float
+    """Loss on sums with a digit more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classified:
+    """What a classifier makes of held-out images."""
+
+    params: int
+    """Its size."""
+    seed: int
+    """Which run."""
+    pretrained: bool
+    """Whether it had learned to generate images before."""
+    error: float
+    """Share of images whose class it names wrongly."""
+    generative: float
+    """Nats a pixel that the model lost before it became a classifier, beyond the best reader."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shaped:
+    """What a flat or deep model comes to on the chain."""
+
+    layers: int
+    """Blocks."""
+    width: int
+    """Of the residual stream."""
+    params: int
+    """Weights of the blocks."""
+    seed: int
+    """Which run."""
+    lack: float
+    """Nats a token beyond the best possible reader."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Further:
+    """What was asked beyond laws of size."""
+
+    sums: tuple[Reckoned, ...]
+    """One a run."""
+    classified: tuple[Classified, ...]
+    """One a classifier."""
+    shaped: tuple[Shaped, ...]
+    """One a run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """Everything that was measured."""
 
@@ -67,6 +127,8 @@ class Seen:
     """True mutual information of label and image, in nats."""
     information_error: float
     """Its standard error."""
+    further: Further
+    """Hard sums, classifiers, flat and deep models."""
 
     def runs(self, domain: DomainRuns) -> list[ScalingRun]:
         """All sound runs on a domain."""
