@@ -46,7 +46,8 @@ def model_of(tokenizer, *, context: int = 96) -> LanguageModel:
         mlp=MlpConfig(d_mlp=32),
     )
     network = Transformer(config, generator=torch.Generator().manual_seed(3))
-    torch.nn.init.normal_(network.unembed.weight, std=0.5)
+    generator = torch.Generator().manual_seed(3)
+    torch.nn.init.normal_(network.unembed.weight, std=0.5, generator=generator)
     return LanguageModel(network, tokenizer, "a test")
 
 
