@@ -3,9 +3,12 @@
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import glasshouse
 
@@ -68,6 +71,26 @@ def this_machine() -> Machine:
         memory_gib=round(_memory_bytes() / 2**30, 1),
         system=f"{platform.system()} {platform.machine()}",
     )
+
+
+def this_command() -> list[str]:
+    """The command line, whatever folder the program lies in; empty where there is none."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv and sys.argv[0] else []
+
+
+def origin() -> dict[str, Any]:
+    """When and by what something is made, as JSON values for its file.
+
+    Returns:
+        `created`, `command`, `versions`, `commit` and `machine`.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(),
+        "command": this_command(),
+        "versions": versions(),
+        "commit": source_commit(),
+        "machine": asdict(this_machine()),
+    }
 
 
 def _all_cores() -> int:

@@ -9,7 +9,6 @@ measured at the end, on texts it has not learned from; the world's truth is aske
 import json
 import shlex
 import shutil
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -40,7 +39,7 @@ from glasshouse.interpret.dictionaries.files import own_config
 from glasshouse.interpret.texts import SKIP, Texts
 from glasshouse.models import LanguageModel
 from glasshouse.notebook.importing import subject_of
-from glasshouse.provenance import source_commit, this_machine, versions
+from glasshouse.provenance import source_commit, this_command, this_machine, versions
 
 RECORD, STEPS = "training.json", "steps.jsonl"
 """Beside the dictionary: how it came about and how good it is; one `DictionaryStep` a line."""
@@ -188,7 +187,7 @@ def dictionary_record(
         "scores": scores,
         "started": started.isoformat(timespec="seconds"),
         "seconds": (datetime.now(UTC) - started).total_seconds(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(this_command()),
         "commit": source_commit(),
         "versions": versions(),
         "machine": asdict(this_machine()),

@@ -8,10 +8,8 @@ killed goes on with what is missing, and nothing is counted twice.
 """
 
 import math
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import msgspec
 
 from glasshouse.errors import InputError
 from glasshouse.files import folder_atomically, write_atomically
-from glasshouse.provenance import source_commit, this_machine, versions
+from glasshouse.provenance import origin
 from glasshouse.scaling.plans import SweepPlan, Trial
 from glasshouse.scaling.runs import CurvePoint, ScalingRun
 
@@ -100,16 +98,7 @@ def open_sweep(folder: Path, plan: SweepPlan, *, data: Mapping[str, Any] | None 
         raise InputError(f"{folder} exists already and is no sweep; name another folder")
     with folder_atomically(folder) as draft:
         (draft / TRIALS).mkdir()
-        kept = _Kept(
-            format=_FORMAT,
-            plan=plan,
-            data=dict(data or {}),
-            created=datetime.now(UTC).isoformat(),
-            command=_command(sys.argv),
-            versions=versions(),
-            commit=source_commit(),
-            machine=asdict(this_machine()),
-        )
+        kept = _Kept(format=_FORMAT, plan=plan, data=dict(data or {}), **origin())
         encoded = msgspec.json.format(msgspec.json.encode(kept), indent=1)
         (draft / SWEEP).write_bytes(encoded + b"\n")
 
@@ -134,11 +123,6 @@ def _read(folder: Path) -> _Kept:
     if kept.format != _FORMAT:
         raise InputError(f"{path} has format {kept.format}; this version reads {_FORMAT}")
     return kept
-
-
-def _command(words: Sequence[str]) -> list[str]:
-    """The command line, whatever folder the program lies in."""
-    return [Path(words[0]).name, *words[1:]] if words and words[0] else []
 
 
 def keep(folder: Path, record: TrialRecord) -> None:

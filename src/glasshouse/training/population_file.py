@@ -3,10 +3,8 @@
 population.json      when and by what it was made, and every model with its curves
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import msgspec
 
 from glasshouse.errors import InputError
 from glasshouse.files import write_atomically
-from glasshouse.provenance import source_commit, this_machine, versions
+from glasshouse.provenance import origin
 
 POPULATION = "population.json"
 _FORMAT = 1
@@ -70,13 +68,5 @@ def write_population(folder: Path, members: Sequence[Member]) -> None:
     if len({one.name for one in members}) < len(members):
         raise InputError("two models of a population have one name")
     folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "format": _FORMAT,
-        "created": datetime.now(UTC).isoformat(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "versions": versions(),
-        "commit": source_commit(),
-        "machine": asdict(this_machine()),
-        "members": list(members),
-    }
+    content = {"format": _FORMAT, **origin(), "members": list(members)}
     write_atomically(path, msgspec.json.encode(content) + b"\n")

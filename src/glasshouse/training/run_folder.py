@@ -9,7 +9,6 @@ The folder is made whole, with the untrained model as its first checkpoint, befo
 a folder that exists can be resumed.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ import glasshouse
 from glasshouse.errors import InputError, RunError
 from glasshouse.files import folder_atomically
 from glasshouse.models import LanguageModel, Tokenizer
-from glasshouse.provenance import source_commit, this_machine, versions
+from glasshouse.provenance import source_commit, this_command, this_machine, versions
 from glasshouse.training.checkpoint import (
     checkpoint_path,
     checkpoint_step,
@@ -165,7 +164,7 @@ def start_run(
             format=FORMAT,
             kind=kind,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+            command=this_command(),
             config=config,
             context=context,
             decisions=decide(config, model.network, tokens=tokens, device=training_device()),
