@@ -82,7 +82,6 @@ def planted_further(*, by_size: bool = False) -> Further:
             pretrained=pretrained,
             error=(0.5 - 0.006 * trial.shape.d_model * pretrained * (not by_size))
             + 0.002 * rng.standard_normal(),
-            generative=0.1,
         )
         for trial in config.classifier_plan(0).trials
         for pretrained in (True, False)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from glasshouse.corpora import (
     Digits,
@@ -29,7 +28,7 @@ from glasshouse.scaling.plans import SweepPlan, Trial
 from glasshouse.scaling.records import TrialRecord
 from glasshouse.scaling.training import ShardWork, train_trials
 from glasshouse.training import EncodedDocument, domain_batches, write_shards
-from glasshouse.training.batches import Batch, BatchSource
+from glasshouse.training.batches import Batch, BatchSource, marked
 
 DOMAINS: Mapping[str, type] = {
     "chain": MarkovChain,
@@ -44,8 +43,6 @@ DOMAINS: Mapping[str, type] = {
     "word-problems": WordProblems,
 }
 WORLD = "world"
-_NOT_COUNTED = -100
-"""What a loss leaves out: torch's own mark."""
 _HELD_OUT_WINDOWS = 64
 
 
@@ -99,8 +96,8 @@ class DomainWork:
             _counted_only(domain_batches(self.domain, seed=one.seed)) for one in trials
         ]
         drawn = _held_out(self.domain)
-        ids, counts = torch.from_numpy(drawn.ids), torch.from_numpy(drawn.counts[:, 1:].copy())
-        held_out = Batch(ids[:, :-1].contiguous(), _marked(ids[:, 1:], counts))
+        ids, counts = torch.from_numpy(drawn.ids), torch.from_numpy(drawn.counts[:, 1:]).float()
+        held_out = marked(Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(), counts))
         return train_trials(plan, trials, sources, held_out, moments=self.moments)
 
 
@@ -173,14 +170,4 @@ def _held_out(domain: Domain) -> Drawn:
 def _counted_only(source: BatchSource) -> BatchSource:
     """The same windows, targets that do not count marked as such."""
 
-    def marked(first: int, count: int) -> Batch:
-        batch = source(first, count)
-        return Batch(batch.inputs, _marked(batch.targets, batch.mask))
-
-    return marked
-
-
-def _marked(targets: Tensor, counts: Tensor | None) -> Tensor:
-    if counts is None:
-        return targets
-    return targets.masked_fill(counts == 0, _NOT_COUNTED)
+    return lambda first, count: marked(source(first, count))

@@ -32,6 +32,22 @@ class Batch:
     """Number of each input's document, where several stand side by side; None: a row is one."""
 
 
+NOT_COUNTED = -100
+"""A target that losses leave out: torch's own mark."""
+
+
+def marked(batch: Batch) -> Batch:
+    """The same windows, with targets that count for nothing marked as such in place of a mask.
+
+    For losses that are given inputs and targets alone, as those of populations are. All other
+    targets count alike.
+    """
+    if batch.mask is None:
+        return batch
+    targets = batch.targets.masked_fill(batch.mask == 0, NOT_COUNTED)
+    return Batch(batch.inputs, targets, segments=batch.segments)
+
+
 @runtime_checkable
 class BatchSource(Protocol):
     """An endless sequence of training windows, read at any position."""

@@ -35,11 +35,3 @@ def all_tokens(drawn: Drawn) -> Batch:
     """All sequences, of which every token counts but the first."""
     whole = torch.from_numpy(drawn.ids)
     return Batch(whole[:, :-1].contiguous(), whole[:, 1:].contiguous(), None)
-
-
-def counted_tokens(batch: Batch) -> Batch:
-    """The same windows, with targets that do not count marked for the loss to leave out."""
-    if batch.mask is None:
-        return batch
-    targets = batch.targets.masked_fill(batch.mask == 0, -100)
-    return Batch(batch.inputs, targets, None)

@@ -17,13 +17,11 @@ from glasshouse.scaling.training import train_trials
 from glasshouse.studies.generative_scaling.asking import (
     all_tokens,
     counted_loss,
-    counted_tokens,
-    token_losses,
 )
 from glasshouse.studies.generative_scaling.config import GenerativeConfig
 from glasshouse.studies.generative_scaling.seen import Classified, Further, Reckoned, Shaped
 from glasshouse.training import BatchSource, domain_batches
-from glasshouse.training.batches import Batch
+from glasshouse.training.batches import Batch, marked
 from glasshouse.training.schedule import ScheduleConfig, learning_rate
 from glasshouse.world.streams import stream
 
@@ -76,8 +74,6 @@ def _classified(config: GenerativeConfig, seed: int) -> tuple[Classified, ...]:
     domain = config.further.classifier.domain(seed)
     drawn = domain.draw(config.held_out, stream(seed, _NAME, "held out", "classes"))
     plan = config.classifier_plan(seed)
-    assert drawn.logprobs is not None
-    best = -float(drawn.logprobs[:, 1:-1].mean())
     found: list[Classified] = []
 
     def trained(trial: Trial, network: Transformer) -> None:
@@ -85,7 +81,6 @@ def _classified(config: GenerativeConfig, seed: int) -> tuple[Classified, ...]:
         scratch = mup_initialise(
             Transformer(trial.shape.config), generator, base_width=plan.base_width
         )
-        losses = token_losses(network, torch.from_numpy(drawn.ids))
         for start in (network, scratch):
             taught = _taught(start, config, trial, domain, base_width=plan.base_width)
             found.append(
@@ -94,7 +89,6 @@ def _classified(config: GenerativeConfig, seed: int) -> tuple[Classified, ...]:
                     seed=trial.seed,
                     pretrained=start is network,
                     error=_error(taught, domain, drawn),
-                    generative=float(losses[:, :-1].mean()) - best,
                 )
             )
 
@@ -104,7 +98,7 @@ def _classified(config: GenerativeConfig, seed: int) -> tuple[Classified, ...]:
         def read(first: int, count: int) -> Batch:
             batch = source(first, count)
             assert batch.mask is not None  # of labels
-            return counted_tokens(Batch(batch.inputs, batch.targets, 1 - batch.mask))
+            return marked(Batch(batch.inputs, batch.targets, 1 - batch.mask))
 
         return read
 
@@ -209,6 +203,6 @@ def _counted(domain: Domain) -> Sources:
 
     def of_seed(seed: int) -> BatchSource:
         source = domain_batches(domain, seed=seed)
-        return lambda first, count: counted_tokens(source(first, count))
+        return lambda first, count: marked(source(first, count))
 
     return of_seed

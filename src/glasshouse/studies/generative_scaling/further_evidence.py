@@ -36,7 +36,7 @@ def _harder(seen: Seen) -> ClaimResult:
         claim=HARDER,
         evidence=Evidence(
             measured=value,
-            interval=(min(each), max(each)) if len(each) > 1 else (math.nan, math.nan),
+            interval=(min(value, *each), max(value, *each)) if each else (math.nan, math.nan),
             text=f"{value:.1%} apart at worst; after {longest} steps {said} nats a token by size",
             control=judge_control(
                 HARDER, steps_apart(runs), text="the same at the same number of steps, at worst"

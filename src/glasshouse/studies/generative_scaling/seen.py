@@ -79,8 +79,6 @@ class Classified:
     """Whether it had learned to generate images before."""
     error: float
     """Share of images whose class it names wrongly."""
-    generative: float
-    """Nats a pixel that the model lost before it became a classifier, beyond the best reader."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
