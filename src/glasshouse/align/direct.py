@@ -115,9 +115,9 @@ def train_dpo(
     the policy as it was at first among them.
 
     A preference that is a probability counts both ways, each in its share, and a pair counts by its
-    weight. Under `torchrun`, inside
-    `joined_processes()`, every process calls this and trains on its share of every batch; inside
-    `joined_processes(shard=True)` with its share of the weights, as `training.train` does.
+    weight. Under `torchrun`, inside `joined_processes()`, every process calls this and trains on
+    its share of every batch; inside `joined_processes(shard=True)` with its share of the weights,
+    as `training.train` does.
 
     Args:
         policy: What is trained.
