@@ -1,5 +1,7 @@
 """What a plan will cost, against counts by hand, torch's own counter and measured memory."""
 
+import gc
+
 import pytest
 import torch
 from tests.dataflow.modules import Model, make_ids
@@ -27,8 +29,13 @@ def graph(model) -> Graph:
 def measured_peak(plan: Plan, ids: torch.Tensor) -> int:
     """Most bytes that torch's allocator held for one run, beyond what was there before."""
     arguments = plan.arguments(ids, {})
-    with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profile:
-        kept = plan.function(*arguments)
+    gc.collect()
+    gc.disable()  # what other tests have left would be let go of in the middle, and count as ours
+    try:
+        with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profile:
+            kept = plan.function(*arguments)
+    finally:
+        gc.enable()
     del kept
     held, peak = 0, 0
     events = profile.profiler.kineto_results.events()
